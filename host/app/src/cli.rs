@@ -1,0 +1,125 @@
+//! The command line. Every option can also be given in the environment as `CRM_HOST_...`, as its help says.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Host for CRM connectors: each approved affiliate lands in the merchant's CRM or e-mail tool, durably and once.
+#[derive(Parser)]
+#[command(name = "crm-host", version, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API and the pages, and run sync jobs.
+    Serve(Box<ServeArgs>),
+    /// Work on a data folder while no host runs on it.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Look at connector files.
+    #[command(subcommand)]
+    Connector(ConnectorCommand),
+    /// Internal: compiles one component from standard input under hard limits.
+    #[command(hide = true)]
+    CompileWorker,
+}
+
+#[derive(Args)]
+pub(crate) struct DataArgs {
+    /// Folder of the durable state.
+    #[arg(long, env = "CRM_HOST_DATA", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Master key, 32 bytes as base64. Without it the key file in the data folder is used, made with mode 0600 if missing.
+    #[arg(long, env = "CRM_HOST_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Address of the API and the pages; port 0 lets the system choose.
+    #[arg(long, env = "CRM_HOST_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Folder of connector files (`*.wasm`), loaded at start.
+    #[arg(long, env = "CRM_HOST_CONNECTORS", default_value = "connectors")]
+    pub(crate) connectors: PathBuf,
+    /// Seconds to wait before attempt 2, 3, ...; the job fails when the list ends.
+    #[arg(long, env = "CRM_HOST_RETRY_SCHEDULE", value_delimiter = ',')]
+    pub(crate) retry_schedule: Vec<u32>,
+    /// Attempts that may run at once.
+    #[arg(long, env = "CRM_HOST_WORKERS", default_value_t = 64)]
+    pub(crate) workers: u32,
+    /// Connectors (by slug) that may import WASI, linked to an inert context.
+    #[arg(long, env = "CRM_HOST_ALLOW_WASI", value_delimiter = ',')]
+    pub(crate) allow_wasi: Vec<String>,
+    /// Days that finished jobs with their journals are kept.
+    #[arg(long, env = "CRM_HOST_KEEP_DAYS", default_value_t = 30)]
+    pub(crate) keep_days: u32,
+    /// Contact named in the User-Agent of outgoing calls, as vendors ask for.
+    #[arg(long, env = "CRM_HOST_USER_AGENT", default_value = concat!("crm-host/", env!("CARGO_PKG_VERSION")))]
+    pub(crate) user_agent: String,
+    /// Seconds that attempts in flight get to end after SIGTERM.
+    #[arg(long, env = "CRM_HOST_DRAIN", default_value_t = 25)]
+    pub(crate) drain: u64,
+    /// Sends an endpoint's calls to a loopback server: `SLUG.ENDPOINT=http://127.0.0.1:PORT/path`. Development builds only.
+    #[cfg(feature = "dev-endpoints")]
+    #[arg(long)]
+    pub(crate) dev_endpoint: Vec<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Create an organization and its first API key. The key is shown once.
+    CreateOrganization {
+        #[command(flatten)]
+        data: DataArgs,
+        #[arg(long)]
+        name: String,
+    },
+    /// Create another API key for an organization. The key is shown once.
+    CreateKey {
+        #[command(flatten)]
+        data: DataArgs,
+        #[arg(long)]
+        organization: String,
+        #[arg(long, default_value = "another key")]
+        name: String,
+        /// `read` or `read_write`.
+        #[arg(long, default_value = "read_write")]
+        scope: String,
+    },
+    /// Write everything to a file: the backup, and the way to another store. Credentials stay sealed.
+    Export {
+        #[command(flatten)]
+        data: DataArgs,
+        /// `-` = standard output.
+        #[arg(long, default_value = "-")]
+        to: String,
+    },
+    /// Read an export into an empty data folder. The same master key is needed to use its credentials.
+    Import {
+        #[command(flatten)]
+        data: DataArgs,
+        /// `-` = standard input.
+        #[arg(long, default_value = "-")]
+        from: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConnectorCommand {
+    /// Prove a connector file and show what it is and what it may do.
+    Inspect {
+        file: PathBuf,
+        #[arg(long)]
+        json: bool,
+        /// Allow it to import WASI.
+        #[arg(long)]
+        allow_wasi: bool,
+    },
+}

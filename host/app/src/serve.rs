@@ -1,0 +1,140 @@
+//! `crm-host serve`: start in order, serve until told to stop, stop in order. A broken store ends the process with code 75,
+//! so that a supervisor starts it anew on what is on disk.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use crm_api::ApiState;
+use crm_egress::{Egress, EgressConfig};
+use crm_store::Store;
+use crm_sync::context::{Config, Context};
+use crm_sync::worker::Workers;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::ServeArgs;
+use crate::wire::{self, SystemClock};
+
+/// `EX_TEMPFAIL`: start me again.
+const BROKEN: u8 = 75;
+
+pub(crate) fn run(args: ServeArgs) -> Result<ExitCode> {
+    rustix::process::setrlimit(rustix::process::Resource::Core, rustix::process::Rlimit { current: Some(0), maximum: Some(0) })
+        .context("core dumps cannot be switched off")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime cannot be started")?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: ServeArgs) -> Result<ExitCode> {
+    let key = wire::master_key(&args.data)?;
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("metrics cannot be set up")?;
+    let store = wire::open_store(&args.data, &key)?;
+    metrics::counter!("crm_attempts_interrupted_total").absolute(store.interrupted_at_open());
+    let engine = wire::engine(&args.data.data, &key, &args.allow_wasi)?;
+    wire::load_connectors(&engine, &args.connectors).await?;
+    let clock = Arc::new(SystemClock);
+    let egress = Egress::new(egress_config(&args, clock.clone())?).context("egress cannot be started")?;
+    let context = Context {
+        store: store.clone(),
+        guests: engine,
+        gateway: egress,
+        clock,
+        config: Arc::new(config(&args)),
+    };
+    let draining = Arc::new(AtomicBool::new(false));
+    let state = ApiState { ctx: context.clone(), metrics: Arc::new(move || metrics.render()), draining: draining.clone() };
+    let router = crm_api::router(state).merge(crm_web::router(crm_web::WebState::new(context.clone())));
+    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let address = listener.local_addr().context("the listening address is unknown")?;
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(crm_api::serve(listener, router, stop.clone()));
+    let mut workers = Workers::start(context.clone());
+    let keeper = tokio::spawn(crate::retention::keep(store.clone(), context.clone(), args.keep_days, stop.clone()));
+    announce(address)?;
+
+    let broken = tokio::select! {
+        () = told_to_stop()? => false,
+        gone = workers.gone() => {
+            tracing::error!(error = %gone, "stopping: the store failed");
+            true
+        }
+        () = broken_store(store.clone()) => true,
+    };
+    draining.store(true, Ordering::Relaxed);
+    if broken {
+        // No further write may follow an I/O error.
+        return Ok(ExitCode::from(BROKEN));
+    }
+    tracing::info!("draining");
+    let patience = Duration::from_secs(args.drain);
+    if let Err(error) = workers.drain(patience).await {
+        tracing::error!(%error, "the workers did not drain");
+        return Ok(ExitCode::from(BROKEN));
+    }
+    stop.cancel();
+    let _served = tokio::time::timeout(Duration::from_secs(5), server).await;
+    keeper.abort();
+    store.close().await.context("the store did not close cleanly; what was acknowledged is on disk")?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One JSON line on standard output: for scripts that chose port 0.
+#[expect(clippy::print_stdout, reason = "the ready line is this command's output")]
+fn announce(address: std::net::SocketAddr) -> Result<()> {
+    use std::io::Write as _;
+    println!("{}", serde_json::json!({ "event": "ready", "url": format!("http://{address}") }));
+    std::io::stdout().flush().context("standard output is closed")?;
+    tracing::info!(%address, "ready");
+    Ok(())
+}
+
+fn config(args: &ServeArgs) -> Config {
+    let mut config = Config { workers: args.workers.max(1), ..Config::default() };
+    if !args.retry_schedule.is_empty() {
+        config.retry_schedule_s.clone_from(&args.retry_schedule);
+    }
+    config
+}
+
+fn egress_config(args: &ServeArgs, clock: Arc<SystemClock>) -> Result<EgressConfig> {
+    let config = EgressConfig::new(args.user_agent.clone(), clock).context("egress cannot be configured")?;
+    #[cfg(feature = "dev-endpoints")]
+    let config = {
+        let mut config = config;
+        if !args.dev_endpoint.is_empty() {
+            tracing::warn!(endpoints = ?args.dev_endpoint, "DEVELOPMENT BUILD: these endpoints go to loopback; never serve merchants with this");
+        }
+        config.dev_endpoints = Some(crm_egress::DevEndpoints::parse(&args.dev_endpoint).context("--dev-endpoint")?);
+        config
+    };
+    Ok(config)
+}
+
+/// Completes on SIGTERM or SIGINT.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    let mut term = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
+    let mut int = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}
+
+/// Completes when the store has failed for good.
+async fn broken_store(store: Arc<dyn Store>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tick.tick().await;
+        if let Err(error @ crm_store::StoreError::Broken(_)) = store.health() {
+            tracing::error!(%error, "stopping: the store failed");
+            return;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Puts the rooms together: store, engine, egress, and the context that services and workers share.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail};
+use crm_contract::ports::Clock;
+use crm_engine::{Compiler, Engine, EngineConfig, Limits};
+use crm_store::sled_store::{OpenOptions, SledStore};
+use crm_store::{MasterKey, StoreError};
+
+use crate::cli::DataArgs;
+
+/// The machine's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "app owns the machine's clock; every other room is handed it")]
+    fn now_ms(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The master key: from the environment or the key file in the data folder.
+pub(crate) fn master_key(args: &DataArgs) -> Result<MasterKey> {
+    match &args.key {
+        Some(text) => MasterKey::from_base64(text).context("CRM_HOST_KEY cannot be used"),
+        None => {
+            std::fs::create_dir_all(&args.data).with_context(|| format!("cannot create the data folder {}", args.data.display()))?;
+            let path = args.data.join("master.key");
+            MasterKey::load_or_create(&path).with_context(|| format!("the key file {} cannot be used", path.display()))
+        }
+    }
+}
+
+/// Opens the store of a data folder, with words for the person at the terminal when it cannot be.
+pub(crate) fn open_store(args: &DataArgs, key: &MasterKey) -> Result<Arc<SledStore>> {
+    let dir = store_dir(&args.data);
+    SledStore::open(&dir, OpenOptions::new(key.clone())).map_err(|error| match error {
+        StoreError::Locked(_) => anyhow::anyhow!(
+            "the data folder {} is in use by another crm-host. Stop that one first, or name another folder with --data.",
+            args.data.display()
+        ),
+        other => anyhow::anyhow!("the store in {} cannot be opened: {other}", dir.display()),
+    })
+}
+
+pub(crate) fn store_dir(data: &Path) -> PathBuf {
+    data.join("store")
+}
+
+/// The engine, with a cache beside the store and this binary as its compiler.
+pub(crate) fn engine(data: &Path, key: &MasterKey, wasi: &[String]) -> Result<Arc<Engine>> {
+    let program = std::env::current_exe().context("this program's own file cannot be found")?;
+    let config = EngineConfig {
+        cache_dir: Some(data.join("compiled")),
+        cache_key: key.derive("compiled-code"),
+        compiler: Compiler::Child { program, args: vec!["compile-worker".into()] },
+        limits: Limits::default(),
+        wasi_allowed: wasi.iter().cloned().collect::<BTreeSet<_>>(),
+    };
+    Engine::new(config).context("the WebAssembly engine cannot be started")
+}
+
+/// Loads every `*.wasm` of a folder. A bad file is reported and left out: it must not keep the others from serving.
+pub(crate) async fn load_connectors(engine: &Arc<Engine>, folder: &Path) -> Result<usize> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("the connectors folder {} cannot be read; name another with --connectors", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.extension().is_some_and(|x| x == "wasm")).collect();
+    files.sort();
+    if files.is_empty() {
+        bail!("the connectors folder {} holds no .wasm file", folder.display());
+    }
+    let mut loaded = 0;
+    for path in files {
+        let name = path.display().to_string();
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!(file = name, %error, "connector file cannot be read");
+                continue;
+            }
+        };
+        match engine.load(bytes).await {
+            Ok(digest) => {
+                tracing::info!(file = name, digest = digest.0, "connector loaded");
+                loaded += 1;
+            }
+            Err(error) => tracing::error!(file = name, %error, "connector refused"),
+        }
+    }
+    Ok(loaded)
+}

@@ -1,0 +1,11 @@
+//! Authentication as data, applied last: nothing that a guest wrote can move it. Sees unsealed credentials for the length
+//! of one call; what it returns for the journal holds labelled slots in their place.
+
+mod apply;
+mod jwt;
+mod signature;
+mod token;
+
+pub(crate) use apply::{Applied, apply, header_names};
+pub(crate) use jwt::key as jwt_key;
+pub(crate) use token::{LiveToken, REFUSED_MS, TokenCall, Tokens, parse_answer};

@@ -1,0 +1,63 @@
+//! Endpoints on loopback, for the author's commands, the demo and tests. In a build without the feature `dev-endpoints`
+//! there is no value of [`DevEndpoints`], so nothing can point a connector at this machine.
+
+#[cfg(feature = "dev-endpoints")]
+mod on {
+    use std::collections::HashMap;
+
+    use url::{Host, Url};
+
+    use crate::error::EgressError;
+
+    /// Loopback servers that stand in for vendors: `(connector, endpoint)` -> base URL. An endpoint named `api@eu` stands for
+    /// one choice, `api` for all of them.
+    #[derive(Clone, Debug, Default)]
+    pub struct DevEndpoints {
+        by_name: HashMap<(String, String), String>,
+    }
+
+    impl DevEndpoints {
+        pub fn new() -> Self {
+            Self::default()
+        }
+
+        /// Adds one. Only `http` on a loopback address (in digits, not a name) is accepted.
+        pub fn with(mut self, connector: &str, endpoint: &str, url: &str) -> Result<Self, EgressError> {
+            let refuse = || EgressError::NotLoopback { endpoint: format!("{connector}/{endpoint}"), url: url.to_owned() };
+            let parsed = Url::parse(url).map_err(|_| refuse())?;
+            let loopback = match parsed.host() {
+                Some(Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(Host::Ipv6(ip)) => ip.is_loopback(),
+                _ => false,
+            };
+            if !loopback || parsed.scheme() != "http" || parsed.query().is_some() || parsed.fragment().is_some() || !parsed.username().is_empty() {
+                return Err(refuse());
+            }
+            self.by_name.insert((connector.to_owned(), endpoint.to_owned()), parsed.as_str().trim_end_matches('/').to_owned());
+            Ok(self)
+        }
+
+        pub(crate) fn find(&self, connector: &str, endpoint: &str, choice: Option<&str>) -> Option<&str> {
+            let get = |name: String| self.by_name.get(&(connector.to_owned(), name)).map(String::as_str);
+            choice.and_then(|c| get(format!("{endpoint}@{c}"))).or_else(|| get(endpoint.to_owned()))
+        }
+    }
+}
+
+#[cfg(not(feature = "dev-endpoints"))]
+mod off {
+    /// Uninhabited: this build has no endpoints on loopback.
+    #[derive(Clone, Debug)]
+    pub enum DevEndpoints {}
+
+    impl DevEndpoints {
+        pub(crate) fn find(&self, _connector: &str, _endpoint: &str, _choice: Option<&str>) -> Option<&str> {
+            match *self {}
+        }
+    }
+}
+
+#[cfg(not(feature = "dev-endpoints"))]
+pub use off::DevEndpoints;
+#[cfg(feature = "dev-endpoints")]
+pub use on::DevEndpoints;

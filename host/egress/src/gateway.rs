@@ -1,0 +1,117 @@
+//! The door: builds egress once, opens a session per run, and answers when a run may start.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crm_catalog::model::Manifest;
+use crm_contract::ports::{Clock, Gateway, Journal, Mode, Outbound, Scope};
+
+use crate::auth::Tokens;
+use crate::client::{Clients, Timeouts};
+use crate::dev::DevEndpoints;
+use crate::error::EgressError;
+use crate::limit::Ledger;
+use crate::limits::Limits;
+use crate::net::{CheckedResolver, OwnAddresses, Resolve};
+use crate::plan::{Plan, Plans};
+use crate::request::Guards;
+use crate::session::{Core, Session};
+use crate::unsealed::Open;
+
+/// What egress is built from.
+pub struct EgressConfig {
+    /// Sent with every call unless the manifest sets its own: product, version, contact.
+    pub user_agent: String,
+    pub clock: Arc<dyn Clock>,
+    /// [`crate::net::SystemResolver`], or one of the tests' own.
+    pub resolver: Arc<dyn Resolve>,
+    /// Addresses of this machine that its interfaces do not show (a NAT's outer address).
+    pub own_addresses: Vec<IpAddr>,
+    /// `None` in every released build: the type has no value there.
+    pub dev_endpoints: Option<DevEndpoints>,
+    pub timeouts: Timeouts,
+}
+
+impl EgressConfig {
+    /// Usual values for everything but the three that have none.
+    pub fn new(user_agent: impl Into<String>, clock: Arc<dyn Clock>, resolver: Arc<dyn Resolve>) -> Self {
+        let (own_addresses, dev_endpoints) = (Vec::new(), None);
+        Self { user_agent: user_agent.into(), clock, resolver, own_addresses, dev_endpoints, timeouts: Timeouts::default() }
+    }
+}
+
+/// The way out, shared by all runs. Opening and sending need a tokio runtime.
+pub struct Egress {
+    core: Arc<Core>,
+    plans: Plans,
+    own: Arc<OwnAddresses>,
+}
+
+impl Egress {
+    pub fn new(config: EgressConfig) -> Result<Arc<Self>, EgressError> {
+        let own = Arc::new(OwnAddresses::new(config.own_addresses));
+        let resolver = CheckedResolver { inner: config.resolver, own: own.clone(), timeout: config.timeouts.resolve };
+        let clients = Clients::new(resolver, &config.user_agent, config.timeouts)?;
+        let core = Core {
+            clients,
+            limits: Limits::new(Ledger::new(config.clock.clone())),
+            clock: config.clock,
+            tokens: Tokens::default(),
+            open: Open::new(config.timeouts.unsealed),
+            dev: config.dev_endpoints,
+            timeouts: config.timeouts,
+        };
+        Ok(Arc::new(Self { core: Arc::new(core), plans: Plans::default(), own }))
+    }
+
+    /// Drops what is kept of a connection's credentials, at once: after they were replaced or deleted.
+    pub fn forget(&self, organization: &str, connection: &str) {
+        self.core.open.forget(organization, connection);
+    }
+
+    /// This machine's addresses, for [`crate::net::guard::check_url`].
+    pub fn own_addresses(&self) -> Arc<OwnAddresses> {
+        self.own.clone()
+    }
+
+    fn plan(&self, manifest: &Arc<Manifest>) -> Arc<Result<Plan, String>> {
+        self.plans.of(manifest)
+    }
+}
+
+/// Promises are made and claimed by connection and stage.
+fn run_key(scope: &Scope) -> String {
+    format!("{}:{}{}:{}{:?}", scope.organization.len(), scope.organization, scope.connection.len(), scope.connection, scope.stage)
+}
+
+impl Gateway for Egress {
+    fn open(&self, scope: Scope, mode: Mode, journal: Arc<dyn Journal>) -> Arc<dyn Outbound> {
+        let plan = self.plan(&scope.manifest);
+        let promised = match mode {
+            Mode::Live => self.core.limits.ledger.claim(&run_key(&scope), self.core.clock.now_ms()),
+            Mode::Preview | Mode::Replay => None,
+        };
+        Arc::new(Session { core: self.core.clone(), plan, scope, mode, journal, promised, guards: Guards::default(), run: Default::default() })
+    }
+
+    fn ready_at(&self, scope: &Scope, calls: u32) -> Option<u64> {
+        let plan = self.plan(&scope.manifest);
+        // A manifest that cannot be used refuses every call at once: no reason to wait.
+        let plan = plan.as_ref().as_ref().ok()?;
+        let now = self.core.clock.now_ms();
+        let wants = self.core.limits.wants(plan, scope, calls, now);
+        self.core.limits.ledger.promise(&run_key(scope), wants, now)
+    }
+
+    fn throttled(&self, scope: &Scope, limit: Option<&str>, after_seconds: Option<u32>) {
+        let plan = self.plan(&scope.manifest);
+        let Ok(plan) = plan.as_ref() else { return };
+        let now = self.core.clock.now_ms();
+        let at = limit.and_then(|name| plan.manifest.limits.iter().position(|l| l.name == name));
+        let cell = match at {
+            Some(at) => self.core.limits.cell(plan, scope, at, now),
+            None => self.core.limits.pause(plan, scope, now),
+        };
+        cell.with(|b| b.struck(after_seconds.map(|s| u64::from(s) * 1_000), now));
+    }
+}

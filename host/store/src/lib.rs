@@ -1,0 +1,28 @@
+//! Durable state behind one domain-level trait, [`Store`]: records of the merchant's world, sync jobs in lanes, the
+//! journal, sealed credentials.
+//!
+//! This room may touch sled and the sealing key. It must not touch the network, wasmtime or axum.
+
+mod committer;
+mod disk;
+mod faults;
+pub mod limits;
+pub mod model;
+mod port;
+mod reads;
+mod rows;
+mod sealing;
+pub mod sled_store;
+mod space;
+mod store_impl;
+mod view;
+
+pub use port::{Ack, Store, StoreError, Whose};
+pub use sealing::MasterKey;
+pub use space::SpaceGate;
+
+#[cfg(any(test, feature = "planted-bugs"))]
+pub use faults::Faults;
+
+#[cfg(any(test, feature = "model"))]
+pub mod model_store;

@@ -1,0 +1,257 @@
+//! What is kept. Ids are ULID-like text (time-ordered, 26 characters, Crockford base32) with a prefix that names the
+//! kind: `org_`, `key_`, `con_`, `cmp_`, `aff_`, `job_`.
+
+use crm_contract::ports::{Digest, GuestFault, StepRecord};
+use crm_contract::types::{Ending, Error, Known, Person, Standing, Warning};
+use serde::{Deserialize, Serialize};
+
+/// Kinds of record that are kept as documents. One organization's documents are invisible to another: every method
+/// takes the organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Organization,
+    ApiKey,
+    Connection,
+    Campaign,
+    Affiliate,
+    Import,
+    /// Answers kept for `Idempotency-Key`.
+    Idempotency,
+    /// Settings of the host itself (organization `""`).
+    Host,
+}
+
+/// A document: JSON text with a version for compare-and-swap. At most 8 KiB of JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub organization: String,
+    pub kind: Kind,
+    pub id: String,
+    /// Rises by one with every write; 0 = does not exist yet.
+    pub version: u64,
+    pub json: String,
+}
+
+/// One write of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Put {
+    pub record: RecordKey,
+    /// The version the writer saw (0 = must not exist); `None` = whatever it is.
+    pub expect: Option<u64>,
+    /// `None` deletes.
+    pub json: Option<String>,
+    /// Names this record takes for itself: `(namespace, name)`, unique within the organization and kind; replaces the ones it
+    /// held before. An empty list releases them. Example: `("email", "cmp_1/ann@example.com")`.
+    pub unique: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RecordKey {
+    pub organization: String,
+    pub kind: Kind,
+    pub id: String,
+}
+
+/// What a job is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    Sync,
+    Untag,
+}
+
+/// A job to enqueue. Deduplicated by `dedupe` among the jobs of its lane that are not finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewJob {
+    pub id: String,
+    pub organization: String,
+    /// The connection: one lane each.
+    pub lane: String,
+    pub campaign: String,
+    pub affiliate: String,
+    pub purpose: Purpose,
+    /// connection + campaign + normalised e-mail (+ purpose).
+    pub dedupe: String,
+    /// Account + normalised e-mail: at most one job with this key runs at a time, over all campaigns.
+    pub exclusive: String,
+    /// Unix milliseconds.
+    pub due: u64,
+    pub created: u64,
+    pub who: Person,
+    pub set: Vec<String>,
+    pub clear: Vec<String>,
+    pub all: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    Pending,
+    Running,
+    Waiting,
+    Retrying,
+    /// Parked with its connection; not a state of its own in the API, shown as `retrying` with the reason.
+    Parked,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl JobState {
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// A job as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub new: NewJob,
+    pub state: JobState,
+    /// Attempts that counted (a credentials error, `later` or a throttle does not count).
+    pub burnt: u32,
+    /// Attempts ever made: numbers the attempt rows.
+    pub attempts: u32,
+    /// Attempts that ended in a trap, a limit hit or a crash of the host: three make the job poison.
+    pub faults: u32,
+    /// When it runs next. Unix milliseconds.
+    pub due: u64,
+    /// What `later` asked to be handed back.
+    pub resume: Option<String>,
+    /// First time the vendor said `later`; bounds the waiting.
+    pub waiting_since: Option<u64>,
+    pub standing: Option<Standing>,
+    pub warnings: Vec<Warning>,
+    /// The last trouble, for the person who looks.
+    pub trouble: Option<JobTrouble>,
+    /// The call that failed last.
+    pub failed_step: Option<String>,
+    /// Whether the facts were already prepared anew for this job (`stale` is honoured once).
+    pub prepared_again: bool,
+    pub updated: u64,
+    pub finished: Option<u64>,
+    /// Attempts numbered up to this one no longer answer steps (a retry "from start" sets it).
+    pub forget_before: u32,
+    /// A write's outcome is unknown: reads are then sent afresh.
+    pub after_unknown: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobTrouble {
+    Connector(Error),
+    Fault(GuestFault),
+    /// The host stopped while the attempt ran.
+    Interrupted,
+    /// The host's own words.
+    Host(String),
+}
+
+/// One run of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub job: String,
+    /// From 1.
+    pub number: u32,
+    pub connector: String,
+    pub version: String,
+    pub digest: Digest,
+    pub started: u64,
+    pub ended: u64,
+    pub outcome: Outcome,
+    /// Lines that the guest logged.
+    pub log: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Ended(Ending),
+    Fault(GuestFault),
+    Interrupted,
+}
+
+/// A step of the journal as kept: which attempt made it, its order within the attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub attempt: u32,
+    pub number: u32,
+    pub kept: KeptStep,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeptStep {
+    /// A `write` that was announced; replaced by `Done` under the same attempt and number.
+    Intent { key: crm_contract::ports::StepKey, request: crm_contract::ports::ShownRequest, at: u64 },
+    Done(StepRecord),
+}
+
+/// What is known of a contact in a connection, over all campaigns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contact {
+    pub lane: String,
+    /// Normalised e-mail.
+    pub email: String,
+    pub known: Known,
+    pub updated: u64,
+}
+
+/// A claimed job: who may run it, until when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    pub lane: String,
+    /// The fence: a commit with an older epoch is refused.
+    pub epoch: u64,
+    pub job: Job,
+    /// All kept steps of the job with `attempt > job.forget_before`, oldest first.
+    pub steps: Vec<Step>,
+    /// What is known of the contact.
+    pub known: Known,
+    /// Unix milliseconds; stop work at two thirds of the way unless renewed.
+    pub lease_until: u64,
+}
+
+/// How an attempt changes its job. Written in one batch, refused when fenced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finish {
+    pub job: Job,
+    pub attempt: Option<Attempt>,
+    /// New knowledge of the contact, kept even on failure.
+    pub known: Option<Known>,
+}
+
+/// A lane as the dispatcher sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyLane {
+    pub lane: String,
+    pub organization: String,
+    /// When its first job is due.
+    pub due: u64,
+    /// Jobs running in it now.
+    pub running: u32,
+}
+
+/// Filter of a job listing. Newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobFilter {
+    pub lane: Option<String>,
+    pub state: Option<JobState>,
+    pub affiliate: Option<String>,
+    pub campaign: Option<String>,
+}
+
+/// Kept for the pages: counts of jobs by state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct JobCounts {
+    pub pending: u64,
+    pub running: u64,
+    pub waiting: u64,
+    pub retrying: u64,
+    pub parked: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub cancelled: u64,
+}
+

@@ -1,0 +1,431 @@
+//! The model's state and what each operation does to it. Everything is found by looking at everything: no index can be wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::secrets::Vault;
+use crate::model::*;
+use crate::port::{Ack, StoreError};
+
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) docs: BTreeMap<RecordKey, Doc>,
+    pub(super) jobs: BTreeMap<String, Kept>,
+    pub(super) attempts: BTreeMap<(String, u32), Attempt>,
+    pub(super) steps: BTreeMap<(String, u32, u32), Step>,
+    pub(super) contacts: BTreeMap<(String, String), Contact>,
+    pub(super) lanes: BTreeMap<String, Lane>,
+    pub(super) lost: BTreeMap<String, BTreeSet<String>>,
+    pub(super) secrets: Vault,
+    pub(super) interrupted: u64,
+    pub(super) closed: bool,
+    boot: u64,
+}
+
+pub(super) struct Doc {
+    version: u64,
+    json: String,
+    unique: Vec<(String, String)>,
+}
+
+pub(super) struct Kept {
+    pub(super) job: Job,
+    follow: Option<NewJob>,
+    cancel: bool,
+    claimed: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Lane {
+    organization: String,
+    parked: bool,
+    pub(super) owner: Option<String>,
+    pub(super) lease_until: u64,
+    epoch: u64,
+    pub(super) hold: u64,
+}
+
+fn email_key(email: &str) -> String {
+    crate::store_impl::fold_email(email)
+}
+
+impl World {
+    pub(super) fn record(&self, key: &RecordKey) -> Option<Record> {
+        let doc = self.docs.get(key)?;
+        let RecordKey { organization, kind, id } = key.clone();
+        Some(Record { organization, kind, id, version: doc.version, json: doc.json.clone() })
+    }
+
+    pub(super) fn holder(&self, organization: &str, kind: Kind, namespace: &str, name: &str) -> Option<String> {
+        let held = |doc: &Doc| doc.unique.iter().any(|(n, v)| n == namespace && v == name);
+        self.docs.iter().find(|(key, doc)| key.organization == organization && key.kind == kind && held(doc)).map(|(key, _)| key.id.clone())
+    }
+
+    pub(super) fn job(&self, organization: &str, id: &str) -> Option<&Job> {
+        self.jobs.get(id).map(|kept| &kept.job).filter(|job| job.new.organization == organization)
+    }
+
+    pub(super) fn steps_of(&self, job: &str) -> Vec<Step> {
+        self.steps.iter().filter(|((id, ..), _)| id == job).map(|(_, step)| step.clone()).collect()
+    }
+
+    pub(super) fn contact(&self, lane: &str, email: &str) -> Option<Contact> {
+        self.contacts.get(&(lane.to_owned(), email_key(email))).cloned()
+    }
+
+    fn unfinished(&self, lane: &str) -> impl Iterator<Item = &Kept> {
+        self.jobs.values().filter(move |kept| kept.job.new.lane == lane && !kept.job.state.is_final())
+    }
+
+    fn running(&self, lane: &str) -> Vec<String> {
+        self.unfinished(lane).filter(|kept| kept.job.state == JobState::Running).map(|kept| kept.job.new.id.clone()).collect()
+    }
+
+    fn rival(&self, new: &NewJob) -> Option<String> {
+        self.unfinished(&new.lane).find(|kept| kept.job.new.dedupe == new.dedupe).map(|kept| kept.job.new.id.clone())
+    }
+
+    pub(super) fn commit(&mut self, puts: Vec<Put>, jobs: Vec<NewJob>) -> Result<Vec<Ack>, StoreError> {
+        for put in &puts {
+            if let Some(json) = &put.json
+                && json.len() > crate::limits::DOCUMENT_BYTES
+            {
+                return Err(StoreError::TooLarge { bytes: json.len(), limit: crate::limits::DOCUMENT_BYTES });
+            }
+        }
+        let mut ids = BTreeSet::new();
+        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+        for job in &jobs {
+            if self.jobs.contains_key(&job.id) || !ids.insert(&job.id) {
+                return Err(StoreError::Conflict);
+            }
+            let known = self.lanes.get(&job.lane).map_or("", |lane| lane.organization.as_str());
+            let first = *owners.entry(&job.lane).or_insert(&job.organization);
+            if (!known.is_empty() && known != job.organization) || first != job.organization {
+                return Err(StoreError::Unusable(format!("the lane {} belongs to another organization", job.lane)));
+            }
+        }
+        let before: Vec<(RecordKey, Option<Doc>)> = puts.iter().map(|put| (put.record.clone(), self.docs.remove(&put.record))).collect();
+        for (key, doc) in &before {
+            if let Some(doc) = doc {
+                self.docs.insert(key.clone(), Doc { version: doc.version, json: doc.json.clone(), unique: doc.unique.clone() });
+            }
+        }
+        for put in puts {
+            if let Err(error) = self.put(put) {
+                // The first state of each key wins, so undo in reverse.
+                for (key, doc) in before.into_iter().rev() {
+                    match doc {
+                        Some(doc) => self.docs.insert(key, doc),
+                        None => self.docs.remove(&key),
+                    };
+                }
+                return Err(error);
+            }
+        }
+        Ok(jobs.into_iter().map(|job| self.enqueue(job)).collect())
+    }
+
+    fn put(&mut self, put: Put) -> Result<(), StoreError> {
+        let key = put.record;
+        let version = self.docs.get(&key).map_or(0, |doc| doc.version);
+        if put.expect.is_some_and(|expect| expect != version) {
+            return Err(StoreError::Conflict);
+        }
+        let Some(json) = put.json else {
+            self.docs.remove(&key);
+            return Ok(());
+        };
+        for (namespace, name) in &put.unique {
+            if let Some(by) = self.holder(&key.organization, key.kind, namespace, name)
+                && by != key.id
+            {
+                return Err(StoreError::Taken { namespace: namespace.clone(), by });
+            }
+        }
+        self.docs.insert(key, Doc { version: version + 1, json, unique: put.unique });
+        Ok(())
+    }
+
+    fn enqueue(&mut self, new: NewJob) -> Ack {
+        let epoch = self.boot << 32;
+        let lane = self.lanes.entry(new.lane.clone()).or_insert_with(|| Lane { epoch, ..Lane::default() });
+        lane.organization.clone_from(&new.organization);
+        let Some(into) = self.rival(&new) else {
+            let job = crate::rows::tables::newborn(new);
+            self.jobs.insert(job.new.id.clone(), Kept { job, follow: None, cancel: false, claimed: 0 });
+            return Ack::Enqueued;
+        };
+        if let Some(kept) = self.jobs.get_mut(&into) {
+            if matches!(kept.job.state, JobState::Running | JobState::Waiting) {
+                kept.follow = Some(new);
+            } else {
+                kept.job.updated = new.created.max(kept.job.updated + 1);
+                if kept.job.state == JobState::Pending {
+                    kept.job.due = kept.job.due.min(new.due);
+                }
+                take(&mut kept.job, new);
+            }
+        }
+        Ack::Folded { into }
+    }
+
+    fn due(&self, lane: &str) -> Vec<(u64, String)> {
+        let idle = |state| matches!(state, JobState::Pending | JobState::Waiting | JobState::Retrying);
+        let busy: BTreeSet<&str> = self
+            .jobs
+            .values()
+            .filter(|kept| kept.job.state == JobState::Running && !kept.job.new.exclusive.is_empty())
+            .map(|kept| kept.job.new.exclusive.as_str())
+            .collect();
+        let jobs = self.unfinished(lane).map(|kept| &kept.job);
+        let jobs = jobs.filter(|job| idle(job.state) && !busy.contains(job.new.exclusive.as_str()));
+        let mut due: Vec<_> = jobs.map(|job| (job.due, job.new.id.clone())).collect();
+        due.sort();
+        due
+    }
+
+    fn lane_due(&self, id: &str, lane: &Lane) -> Option<u64> {
+        if lane.parked {
+            return None;
+        }
+        let lapse = (!self.running(id).is_empty()).then_some(lane.lease_until);
+        self.due(id).first().map(|(due, _)| *due).into_iter().chain(lapse).min()
+    }
+
+    pub(super) fn ready(&self, now: u64) -> Vec<ReadyLane> {
+        let lanes = self.lanes.iter().filter(|(_, lane)| lane.hold <= now);
+        let mut ready: Vec<ReadyLane> = lanes
+            .filter_map(|(id, lane)| {
+                let due = self.lane_due(id, lane).filter(|due| *due <= now)?;
+                let running = self.running(id).len() as u32;
+                Some(ReadyLane { lane: id.clone(), organization: lane.organization.clone(), due, running })
+            })
+            .collect();
+        ready.sort_by(|a, b| (a.due, &a.lane).cmp(&(b.due, &b.lane)));
+        ready
+    }
+
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.lanes.iter().filter_map(|(id, lane)| self.lane_due(id, lane).map(|due| due.max(lane.hold))).min()
+    }
+
+    pub(super) fn park(&mut self, id: &str, parked: bool, now: u64) {
+        let epoch = self.boot << 32;
+        self.lanes.entry(id.to_owned()).or_insert_with(|| Lane { epoch, ..Lane::default() }).parked = parked;
+        if parked {
+            return;
+        }
+        for kept in self.jobs.values_mut().filter(|kept| kept.job.new.lane == id && kept.job.state == JobState::Parked) {
+            kept.job.state = JobState::Retrying;
+            kept.job.due = now;
+            kept.job.updated = now.max(kept.job.updated + 1);
+        }
+    }
+
+    pub(super) fn claim(&mut self, owner: &str, now: u64, lease_until: u64, wants: &[(String, u32)]) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        for (id, wanted) in wants {
+            let Some(lane) = self.lanes.get(id) else { continue };
+            if let Some(current) = lane.owner.clone() {
+                if lane.lease_until <= now {
+                    self.lost.entry(current).or_default().insert(id.clone());
+                    self.take_over(id, now);
+                } else if current != owner {
+                    continue;
+                }
+            }
+            for _ in 0..*wanted {
+                if self.lanes.get(id).is_none_or(|lane| lane.parked) {
+                    break;
+                }
+                let Some((_, job)) = self.due(id).into_iter().next().filter(|(due, _)| *due <= now) else { break };
+                claims.extend(self.grant(id, owner, &job, now, lease_until));
+            }
+        }
+        claims
+    }
+
+    fn grant(&mut self, lane_id: &str, owner: &str, job: &str, now: u64, lease_until: u64) -> Option<Claim> {
+        let lane = self.lanes.get_mut(lane_id)?;
+        if lane.owner.as_deref() != Some(owner) {
+            lane.epoch += 1;
+            lane.owner = Some(owner.to_owned());
+        }
+        lane.lease_until = lease_until;
+        let epoch = lane.epoch;
+        let kept = self.jobs.get_mut(job)?;
+        kept.claimed = now;
+        kept.job.state = JobState::Running;
+        kept.job.updated = now.max(kept.job.updated + 1);
+        let job = kept.job.clone();
+        let who = &job.new.who;
+        let known = self.contact(lane_id, &who.email).or_else(|| self.contact(lane_id, who.previous_email.as_deref()?));
+        let steps = self.steps_of(&job.new.id).into_iter().filter(|step| step.attempt > job.forget_before).collect();
+        Some(Claim { lane: lane_id.to_owned(), epoch, steps, known: known.map(|c| c.known).unwrap_or_default(), job, lease_until })
+    }
+
+    fn take_over(&mut self, id: &str, now: u64) {
+        if let Some(lane) = self.lanes.get_mut(id) {
+            lane.epoch += 1;
+        }
+        for job in self.running(id) {
+            self.interrupt(&job, now);
+        }
+    }
+
+    fn interrupt(&mut self, id: &str, now: u64) {
+        let Some(kept) = self.jobs.get(id) else { return };
+        let mut job = kept.job.clone();
+        job.attempts += 1;
+        job.faults += 1;
+        job.trouble = Some(JobTrouble::Interrupted);
+        job.state = JobState::Retrying;
+        job.due = now;
+        job.updated = job.updated.max(now);
+        let attempt = Attempt {
+            job: id.to_owned(),
+            number: job.attempts,
+            connector: String::new(),
+            version: String::new(),
+            digest: crm_contract::ports::Digest(String::new()),
+            started: kept.claimed,
+            ended: now.max(kept.claimed),
+            outcome: Outcome::Interrupted,
+            log: Vec::new(),
+        };
+        self.attempts.insert((id.to_owned(), attempt.number), attempt);
+        self.settle(job);
+    }
+
+    pub(super) fn restart(&mut self, now: u64) {
+        self.closed = false;
+        self.boot += 1;
+        self.lost.clear();
+        let running: Vec<String> =
+            self.jobs.values().filter(|kept| kept.job.state == JobState::Running).map(|kept| kept.job.new.id.clone()).collect();
+        self.interrupted = running.len() as u64;
+        for job in running {
+            self.interrupt(&job, now);
+        }
+        for lane in self.lanes.values_mut() {
+            (lane.owner, lane.lease_until, lane.hold, lane.epoch) = (None, 0, 0, self.boot << 32);
+        }
+    }
+
+    pub(super) fn fence(&self, lane: &str, epoch: u64, job: &str) -> Result<(), StoreError> {
+        let holds = self.lanes.get(lane).is_some_and(|lane| lane.epoch == epoch) && self.running(lane).iter().any(|id| id == job);
+        if holds { Ok(()) } else { Err(StoreError::Fenced) }
+    }
+
+    pub(super) fn finish(&mut self, lane: &str, epoch: u64, finish: Finish) -> Result<(), StoreError> {
+        self.fence(lane, epoch, &finish.job.new.id)?;
+        if let Some(attempt) = finish.attempt {
+            self.attempts.insert((finish.job.new.id.clone(), attempt.number), attempt);
+        }
+        if let Some(known) = finish.known {
+            let email = email_key(&finish.job.new.who.email);
+            let contact = Contact { lane: lane.to_owned(), email: email.clone(), known, updated: finish.job.updated };
+            self.contacts.insert((lane.to_owned(), email), contact);
+        }
+        self.settle(finish.job);
+        Ok(())
+    }
+
+    /// Keeps a job that does not run (any more), with all that follows from the state it is in.
+    fn settle(&mut self, mut job: Job) {
+        let Some(kept) = self.jobs.get_mut(&job.new.id) else { return };
+        if !kept.job.state.is_final() {
+            job.updated = job.updated.max(kept.job.updated + 1);
+        }
+        if kept.cancel && !job.state.is_final() {
+            job.state = JobState::Cancelled;
+        }
+        if job.state == JobState::Parked && !self.lanes.get(&job.new.lane).is_some_and(|lane| lane.parked) {
+            job.state = JobState::Retrying;
+        }
+        if job.state.is_final() != job.finished.is_some() {
+            job.finished = job.state.is_final().then_some(job.updated);
+        }
+        let follow = if job.state == JobState::Waiting { None } else { kept.follow.take() };
+        kept.cancel = false;
+        let ended = job.state.is_final();
+        kept.job = job;
+        match follow {
+            Some(newer) if !ended => take(&mut kept.job, newer),
+            Some(newer) if !self.jobs.contains_key(&newer.id) => {
+                self.enqueue(newer);
+            }
+            _ => {}
+        }
+        for id in self.lanes.keys().cloned().collect::<Vec<_>>() {
+            if self.running(&id).is_empty()
+                && let Some(lane) = self.lanes.get_mut(&id)
+            {
+                lane.owner = None;
+            }
+        }
+    }
+
+    pub(super) fn amend(&mut self, mut job: Job, expect: u64) -> Result<(), StoreError> {
+        let Some(kept) = self.jobs.get(&job.new.id) else { return Err(StoreError::Conflict) };
+        let (old, new) = (&kept.job, &mut job.new);
+        let same = old.new.organization == new.organization && old.new.lane == new.lane;
+        if !same || old.state == JobState::Running || old.updated != expect {
+            return Err(StoreError::Conflict);
+        }
+        if old.state.is_final()
+            && !job.state.is_final()
+            && let Some(by) = self.rival(&old.new)
+        {
+            return Err(StoreError::Taken { namespace: "job".into(), by });
+        }
+        let (who, set, clear, all) = (new.who.clone(), new.set.clone(), new.clear.clone(), new.all.clone());
+        *new = NewJob { who, set, clear, all, due: new.due, ..old.new.clone() };
+        job.updated = job.updated.max(expect + 1);
+        self.settle(job);
+        Ok(())
+    }
+
+    pub(super) fn cancel_lane(&mut self, lane: &str, now: u64) -> u64 {
+        let jobs: Vec<String> = self.unfinished(lane).map(|kept| kept.job.new.id.clone()).collect();
+        let mut cancelled = 0;
+        for id in jobs {
+            let Some(kept) = self.jobs.get_mut(&id) else { continue };
+            kept.follow = None;
+            if kept.job.state == JobState::Running {
+                kept.cancel = true;
+                continue;
+            }
+            let mut job = kept.job.clone();
+            job.state = JobState::Cancelled;
+            job.updated = now.max(job.updated + 1);
+            job.finished = Some(now);
+            self.settle(job);
+            cancelled += 1;
+        }
+        cancelled
+    }
+
+    pub(super) fn expire(&mut self, before: u64) -> u64 {
+        let old: Vec<String> = self
+            .jobs
+            .values()
+            .filter(|kept| kept.job.state.is_final() && kept.job.finished.is_some_and(|at| at < before))
+            .map(|kept| kept.job.new.id.clone())
+            .collect();
+        for id in &old {
+            self.jobs.remove(id);
+            self.attempts.retain(|(job, _), _| job != id);
+            self.steps.retain(|(job, ..), _| job != id);
+        }
+        old.len() as u64
+    }
+}
+
+fn take(job: &mut Job, newer: NewJob) {
+    job.new.affiliate = newer.affiliate;
+    job.new.who = newer.who;
+    job.new.set = newer.set;
+    job.new.clear = newer.clear;
+    job.new.all = newer.all;
+}

@@ -1,0 +1,120 @@
+//! The trait that every back end implements, and what it promises. One conformance suite holds them all to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use crm_contract::ports::CredentialSource;
+
+use crate::model::*;
+
+/// What became of each item, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ack {
+    Enqueued,
+    /// An unfinished job with the same key exists: this one. The newer wish replaced its person and tags if it had not
+    /// started yet; otherwise a follow-up is remembered and enqueued when the running one ends.
+    Folded { into: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another worker owns the lane now: drop the result, change nothing.
+    #[error("fenced: another worker owns this lane")]
+    Fenced,
+    /// Someone else changed the record: read it again and decide anew.
+    #[error("the record changed meanwhile")]
+    Conflict,
+    /// A unique name is taken.
+    #[error("{namespace} is already taken")]
+    Taken { namespace: String, by: String },
+    #[error("value of {bytes} bytes exceeds the {limit} that a record may hold")]
+    TooLarge { bytes: usize, limit: usize },
+    /// Free space is below the gate: new work is refused, progress is still committed. Free some disk.
+    #[error("the disk is nearly full ({free} bytes free, {needed} needed): no new work is accepted")]
+    NoSpace { free: u64, needed: u64 },
+    /// An I/O error is final: the process stops answering and exits.
+    #[error("the store failed and has stopped: {0}")]
+    Broken(String),
+    #[error("this store is already open in another process: {0}")]
+    Locked(String),
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// Durable state. Every method that changes something returns only after the change is on disk, unless it says otherwise;
+/// and nothing that a method returns was read from a change that is not on disk yet. Times are Unix milliseconds, given by the caller.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // -- documents --------------------------------------------------------------------------------------------------------
+    async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError>;
+    /// Ids after `after`, oldest first, at most `limit`.
+    async fn page(&self, organization: &str, kind: Kind, after: Option<&str>, limit: usize) -> Result<Vec<Record>, StoreError>;
+    /// The record that holds a unique name.
+    async fn find(&self, organization: &str, kind: Kind, namespace: &str, name: &str) -> Result<Option<Record>, StoreError>;
+    /// All puts and all jobs, or none of them: an approval and its syncs are one write.
+    async fn commit(&self, puts: Vec<Put>, jobs: Vec<NewJob>) -> Result<Vec<Ack>, StoreError>;
+
+    // -- lanes ------------------------------------------------------------------------------------------------------------
+    /// Up to `limit` lanes that have a job due at `now`, are not held and not paused, earliest due first. Cheap: memory only.
+    fn ready(&self, now: u64, limit: usize) -> Vec<ReadyLane>;
+    /// When the next lane becomes ready, for sleeping. `None` = nothing is scheduled.
+    fn next_due(&self) -> Option<u64>;
+    /// Completes when new work may have become ready (a hint; register before looking).
+    async fn woken(&self);
+    /// Keeps a lane from `ready` until `until` (limiter, breaker). Not durable: it is a hint that is worked out again.
+    fn hold(&self, lane: &str, until: u64);
+    /// Parks or unparks a lane durably: parked lanes keep their jobs, and run none. Unparking makes parked jobs due at `now`.
+    async fn park(&self, lane: &str, parked: bool, now: u64) -> Result<(), StoreError>;
+    /// Claims up to the asked number of due jobs of each lane for `owner`, marks them running, and answers after that is on
+    /// disk. Never two jobs with one `exclusive` key at once. A lane whose lease ran out is taken over with a higher epoch and its
+    /// running jobs become due again (with `faults` + 1 and trouble `Interrupted`).
+    async fn claim(&self, owner: &str, now: u64, lease_ms: u64, wants: &[(String, u32)]) -> Result<Vec<Claim>, StoreError>;
+    /// Extends the leases of `owner` on these lanes; answers the ones that were lost.
+    async fn renew(&self, owner: &str, now: u64, lease_ms: u64) -> Result<Vec<String>, StoreError>;
+    /// Writes a step. `durable = false` joins the next group commit and returns at once, an error then surfaces on the next
+    /// durable operation of this claim.
+    async fn step(&self, lane: &str, epoch: u64, job: &str, step: Step, durable: bool) -> Result<(), StoreError>;
+    /// Ends an attempt: job, attempt row and contact knowledge in one batch; frees the job's `exclusive` key; deletes the dedupe key if
+    /// the state is final, and enqueues the remembered follow-up.
+    async fn finish(&self, lane: &str, epoch: u64, finish: Finish) -> Result<(), StoreError>;
+
+    // -- looking ------------------------------------------------------------------------------------------------------------
+    async fn job(&self, organization: &str, id: &str) -> Result<Option<Job>, StoreError>;
+    /// Newest first; `before` is the id of the last one seen.
+    async fn jobs(&self, organization: &str, filter: &JobFilter, before: Option<&str>, limit: usize) -> Result<Vec<Job>, StoreError>;
+    async fn attempts(&self, organization: &str, job: &str) -> Result<Vec<Attempt>, StoreError>;
+    async fn steps(&self, organization: &str, job: &str) -> Result<Vec<Step>, StoreError>;
+    async fn counts(&self, organization: &str, lane: Option<&str>) -> Result<JobCounts, StoreError>;
+    async fn contact(&self, lane: &str, email: &str) -> Result<Option<Contact>, StoreError>;
+    /// Changes a job that is not running, by the merchant's or the operator's hand (retry, cancel). `expect` is its `updated`.
+    async fn amend(&self, job: Job, expect: u64) -> Result<(), StoreError>;
+    /// Cancels every unfinished, not running job of a lane; running ones are cancelled when they end. Answers how many.
+    async fn cancel_lane(&self, lane: &str, now: u64) -> Result<u64, StoreError>;
+
+    // -- credentials --------------------------------------------------------------------------------------------------------
+    /// Seals and keeps the credentials of a connection, replacing all it had. `host` is the merchant-supplied host (or empty): it is
+    /// bound in, so that changing it means typing the secrets again.
+    async fn seal(&self, whose: &Whose, slots: BTreeMap<String, String>) -> Result<(), StoreError>;
+    /// Deletes them, tokens included.
+    async fn forget(&self, whose: &Whose) -> Result<(), StoreError>;
+    /// A handle that unseals on demand.
+    fn credentials(&self, whose: &Whose) -> Arc<dyn CredentialSource>;
+
+    // -- the store itself ------------------------------------------------------------------------------------------------------
+    /// `Ok` while the store accepts work; the reason when it does not.
+    fn health(&self) -> Result<(), StoreError>;
+    /// Attempts that were running when the host last stopped, found at open.
+    fn interrupted_at_open(&self) -> u64;
+    /// Flushes and closes. Nothing is acknowledged afterwards.
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// Whose credentials: all of it is bound into the sealed bytes as associated data.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Whose {
+    pub organization: String,
+    pub connection: String,
+    pub connector: String,
+    pub host: String,
+}

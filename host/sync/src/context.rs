@@ -1,0 +1,100 @@
+//! What every service and worker works with. Wired once by `app`.
+
+use std::sync::Arc;
+
+use crm_contract::ports::{Clock, Digest, Gateway, Guests};
+use crm_catalog::model::Manifest;
+use crm_store::{Store, model::Kind};
+
+use crate::domain::Connection;
+
+/// The rooms behind their ports, and the configuration.
+#[derive(Clone)]
+pub struct Context {
+    pub store: Arc<dyn Store>,
+    pub guests: Arc<dyn Guests>,
+    pub gateway: Arc<dyn Gateway>,
+    pub clock: Arc<dyn Clock>,
+    pub config: Arc<Config>,
+}
+
+/// What an operator can set about syncing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Seconds to wait before attempt 2, 3, ...; when the list ends, the job fails. Each wait varies by `jitter_percent`.
+    pub retry_schedule_s: Vec<u32>,
+    /// Plus or minus this share of each wait.
+    pub jitter_percent: u32,
+    /// Attempts that may run at once over all connections.
+    pub workers: u32,
+    /// Jobs of one lane served before the next lane gets its turn.
+    pub quantum: u32,
+    pub lease_ms: u64,
+    /// Attempts that may end in a trap or limit hit before a job is poison.
+    pub max_faults: u32,
+    /// Longest wait that a vendor's Retry-After may ask for.
+    pub max_retry_after_s: u32,
+    pub breaker: BreakerConfig,
+}
+
+/// Per connection: opens when `failures` of the last `window` attempts failed because the vendor was unwell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BreakerConfig {
+    pub window: u32,
+    pub failures: u32,
+    pub open_s: u32,
+    pub max_open_s: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            // About 72 hours in all.
+            retry_schedule_s: vec![5, 15, 60, 300, 1_800, 7_200, 21_600, 21_600, 43_200, 43_200, 86_400],
+            jitter_percent: 20,
+            workers: 64,
+            quantum: 32,
+            lease_ms: 60_000,
+            max_faults: 3,
+            max_retry_after_s: 86_400,
+            breaker: BreakerConfig { window: 20, failures: 15, open_s: 30, max_open_s: 600 },
+        }
+    }
+}
+
+impl Context {
+    pub fn now(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// The version a connection runs: its pin, else the active one.
+    pub fn version_of(&self, connection: &Connection) -> Option<(Digest, Arc<Manifest>)> {
+        match &connection.pinned {
+            Some(pin) => {
+                let digest = Digest(pin.clone());
+                self.guests.manifest(&digest).map(|m| (digest, m))
+            }
+            None => self.guests.active(&connection.connector),
+        }
+    }
+
+    /// Reads and parses one document of an organization.
+    pub async fn load<T: serde::de::DeserializeOwned>(&self, organization: &str, kind: Kind, id: &str) -> Result<Option<(T, u64)>, LoadError> {
+        let key = crm_store::model::RecordKey { organization: organization.to_owned(), kind, id: id.to_owned() };
+        match self.store.get(&key).await? {
+            None => Ok(None),
+            Some(record) => {
+                let value = serde_json::from_str(&record.json).map_err(|e| LoadError::Unreadable { id: id.to_owned(), why: e.to_string() })?;
+                Ok(Some((value, record.version)))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Store(#[from] crm_store::StoreError),
+    #[error("record {id} cannot be read: {why}")]
+    Unreadable { id: String, why: String },
+}

@@ -1,0 +1,178 @@
+//! Changing a connection: its name, what it picked, its tags and settings. Compare-and-swap by the record's version.
+
+use std::collections::BTreeMap;
+
+use crm_catalog::model::{Manifest, Picker};
+use crm_contract::types::{Choice, Pair, find};
+
+use super::connections::{merged, usable};
+use super::{ServiceError, Versioned, choices, form, records};
+use crate::context::Context;
+use crate::domain::Connection;
+
+/// What to change; everything absent stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionChange {
+    pub name: Option<String>,
+    /// By picker; `None` clears the choice.
+    pub picked: BTreeMap<String, Option<String>>,
+    pub default_tags: Option<Vec<String>>,
+    /// By setting; `None` goes back to the default.
+    pub settings: BTreeMap<String, Option<String>>,
+}
+
+/// At most this many pages are read to find a picked id.
+const PAGES: usize = 50;
+
+/// Applies a change. `expect` is the version the caller saw; without it the change goes on top of whatever there is.
+pub async fn update(
+    context: &Context,
+    organization: &str,
+    id: &str,
+    expect: Option<u64>,
+    change: ConnectionChange,
+) -> Result<Versioned<Connection>, ServiceError> {
+    for _ in 0..records::RACES {
+        match try_update(context, organization, id, expect, &change).await {
+            // The worker remembers facts in the same record: try again, unless the caller asked for one exact version.
+            Err(ServiceError::Changed) if expect.is_none() => {}
+            other => return other,
+        }
+    }
+    Err(ServiceError::Changed)
+}
+
+async fn try_update(
+    context: &Context,
+    organization: &str,
+    id: &str,
+    expect: Option<u64>,
+    change: &ConnectionChange,
+) -> Result<Versioned<Connection>, ServiceError> {
+    let (Versioned { value: mut connection, version }, _, manifest) = usable(context, organization, id).await?;
+    if expect.is_some_and(|e| e != version) {
+        return Err(ServiceError::Changed);
+    }
+    if let Some(name) = &change.name {
+        connection.name = form::line("name", name, 100)?;
+    }
+    if let Some(tags) = &change.default_tags {
+        connection.default_tags = form::check_tags("default_tags", tags, Some(&manifest))?;
+    }
+    change_settings(&manifest, &mut connection, &change.settings)?;
+    // Parents first, so that a dependent choice in the same change is looked up under the new parent.
+    for name in change.picked.keys() {
+        if manifest.picker(name).is_none() {
+            return Err(ServiceError::invalid(format!("picked.{name}"), "this connector has no such picker"));
+        }
+    }
+    for picker in parents_first(&manifest) {
+        let Some(wanted) = change.picked.get(&picker.name) else { continue };
+        pick(context, &manifest, &mut connection, picker, wanted.as_deref()).await?;
+    }
+    let version = records::save(context, &connection, version).await?;
+    Ok(Versioned { value: connection, version })
+}
+
+fn change_settings(
+    manifest: &Manifest,
+    connection: &mut Connection,
+    changes: &BTreeMap<String, Option<String>>,
+) -> Result<(), ServiceError> {
+    for (name, value) in changes {
+        let Some(setting) = manifest.settings.iter().find(|s| &s.name == name) else {
+            let why = match manifest.credential(name) {
+                Some(_) => "this belongs to the credentials: reverify with all of them to change it",
+                None => "this connector has no such setting",
+            };
+            return Err(ServiceError::invalid(format!("settings.{name}"), why));
+        };
+        connection.settings.retain(|pair| &pair.key != name);
+        if let Some(value) = value.as_ref().or(setting.default.as_ref()) {
+            form::check_setting(setting, value)?;
+            connection.settings.push(Pair::new(name.clone(), value.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn parents_first(manifest: &Manifest) -> Vec<&Picker> {
+    let mut order: Vec<&Picker> = Vec::new();
+    while order.len() < manifest.pickers.len() {
+        let before = order.len();
+        for picker in &manifest.pickers {
+            let placed = |name: &str| order.iter().any(|p| p.name == name);
+            if !placed(&picker.name) && picker.depends_on.as_deref().is_none_or(placed) {
+                order.push(picker);
+            }
+        }
+        if order.len() == before {
+            // A circle, which the catalog refuses; never loop on it.
+            break;
+        }
+    }
+    order
+}
+
+async fn pick(
+    context: &Context,
+    manifest: &Manifest,
+    connection: &mut Connection,
+    picker: &Picker,
+    wanted: Option<&str>,
+) -> Result<(), ServiceError> {
+    let field = format!("picked.{}", picker.name);
+    let current = find(&connection.picked, &picker.name);
+    if current == wanted {
+        return Ok(());
+    }
+    if picker.locked && current.is_some() {
+        let message = format!("{} cannot change while connected; disconnect and connect anew", picker.label);
+        return Err(ServiceError::Conflict { code: "picker_locked", message });
+    }
+    let chosen = match wanted {
+        None if picker.required => return Err(ServiceError::invalid(field, format!("{} is required", picker.label))),
+        None => None,
+        Some(id) => Some(look_up(context, connection, picker, id).await?),
+    };
+    // What depended on the old choice goes with it, and so does what was learnt about it.
+    let mut gone = vec![picker.name.clone()];
+    while let Some(next) =
+        manifest.pickers.iter().find(|p| p.depends_on.as_ref().is_some_and(|d| gone.contains(d)) && !gone.contains(&p.name))
+    {
+        gone.push(next.name.clone());
+    }
+    connection.picked.retain(|pair| !gone.contains(&pair.key));
+    connection.bindings = Vec::new();
+    connection.prepared = None;
+    connection.facts = connection.account.facts.clone();
+    if let Some(choice) = chosen {
+        connection.facts = merged(&connection.facts, &choice.facts);
+        connection.picked.push(Pair::new(picker.name.clone(), choice.id));
+    }
+    Ok(())
+}
+
+/// The choice with this id: it must exist, and it may bring facts with it.
+async fn look_up(context: &Context, connection: &Connection, picker: &Picker, id: &str) -> Result<Choice, ServiceError> {
+    let field = format!("picked.{}", picker.name);
+    let id = form::line(&field, id, 200)?;
+    if picker.typed && picker.r#static.is_empty() {
+        return Ok(Choice { id: id.clone(), name: id, detail: None, selectable: true, facts: Vec::new() });
+    }
+    let mut cursor = None;
+    for _ in 0..PAGES {
+        let page = choices::page(context, connection, picker, None, cursor).await?;
+        if let Some(choice) = page.items.into_iter().find(|c| c.id == id) {
+            if !choice.selectable {
+                return Err(ServiceError::invalid(field, format!("{} cannot be chosen", choice.name)));
+            }
+            return Ok(choice);
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Err(ServiceError::invalid(field, format!("{} has no choice {id:?}", picker.label))),
+        }
+    }
+    Err(ServiceError::invalid(field, format!("{id:?} is not among the first {PAGES} pages of {}", picker.label)))
+}

@@ -1,0 +1,195 @@
+//! Sync jobs as merchants see them: lists, one with its attempts and steps, counts, retry, cancel.
+
+use crm_store::StoreError;
+use crm_store::model::{Attempt, Job, JobCounts, JobFilter, JobState, Step};
+
+use super::records::Paged;
+use super::{ServiceError, affiliates, campaigns, connections};
+use crate::context::Context;
+
+/// The states that the API speaks of. A parked job is shown as `retrying`, with its connection's trouble as the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownState {
+    Pending,
+    Running,
+    Waiting,
+    Retrying,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl ShownState {
+    pub fn of(state: JobState) -> Self {
+        match state {
+            JobState::Pending => Self::Pending,
+            JobState::Running => Self::Running,
+            JobState::Waiting => Self::Waiting,
+            JobState::Retrying | JobState::Parked => Self::Retrying,
+            JobState::Succeeded => Self::Succeeded,
+            JobState::Failed => Self::Failed,
+            JobState::Cancelled => Self::Cancelled,
+        }
+    }
+
+    fn kept(self) -> &'static [JobState] {
+        match self {
+            Self::Pending => &[JobState::Pending],
+            Self::Running => &[JobState::Running],
+            Self::Waiting => &[JobState::Waiting],
+            Self::Retrying => &[JobState::Retrying, JobState::Parked],
+            Self::Succeeded => &[JobState::Succeeded],
+            Self::Failed => &[JobState::Failed],
+            Self::Cancelled => &[JobState::Cancelled],
+        }
+    }
+}
+
+/// Which syncs to list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SyncFilter {
+    pub state: Option<ShownState>,
+    pub connection: Option<String>,
+    pub affiliate: Option<String>,
+    pub campaign: Option<String>,
+}
+
+/// One sync with all that is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncDetail {
+    pub job: Job,
+    pub attempts: Vec<Attempt>,
+    /// Of all attempts, oldest first.
+    pub steps: Vec<Step>,
+}
+
+/// How a retry treats what earlier attempts did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryMode {
+    /// Finished steps are answered from the journal; only the rest is sent.
+    FailedStep,
+    /// Everything is sent again.
+    Start,
+    /// As `FailedStep`, on the newest version of the connector. A connection that is pinned to a version stays on it: the
+    /// pin is the merchant's word, so the retry is refused instead.
+    NewestVersion,
+}
+
+/// A page of syncs, newest first; `before` is the id of the last one seen.
+pub async fn list(
+    context: &Context,
+    organization: &str,
+    filter: &SyncFilter,
+    before: Option<&str>,
+    limit: usize,
+) -> Result<Paged<Job>, ServiceError> {
+    // Named things must exist here: another organization's ids are as absent as unknown ones.
+    if let Some(id) = &filter.connection {
+        connections::get(context, organization, id).await?;
+    }
+    if let Some(id) = &filter.affiliate {
+        affiliates::get(context, organization, id).await?;
+    }
+    if let Some(id) = &filter.campaign {
+        campaigns::get(context, organization, id).await?;
+    }
+    let states: Vec<Option<JobState>> = match filter.state {
+        None => vec![None],
+        Some(shown) => shown.kept().iter().copied().map(Some).collect(),
+    };
+    let mut jobs = Vec::new();
+    for state in states {
+        let kept = JobFilter { lane: filter.connection.clone(), state, affiliate: filter.affiliate.clone(), campaign: filter.campaign.clone() };
+        jobs.extend(context.store.jobs(organization, &kept, before, limit + 1).await?);
+    }
+    jobs.sort_by(|a, b| b.new.id.cmp(&a.new.id));
+    let more = jobs.len() > limit;
+    jobs.truncate(limit);
+    let next = if more { jobs.last().map(|j| j.new.id.clone()) } else { None };
+    Ok(Paged { items: jobs, next })
+}
+
+/// How many syncs are in each state, of all connections or one.
+pub async fn counts(context: &Context, organization: &str, connection: Option<&str>) -> Result<JobCounts, ServiceError> {
+    if let Some(id) = connection {
+        connections::get(context, organization, id).await?;
+    }
+    Ok(context.store.counts(organization, connection).await?)
+}
+
+pub async fn get(context: &Context, organization: &str, id: &str) -> Result<SyncDetail, ServiceError> {
+    let job = job(context, organization, id).await?;
+    let attempts = context.store.attempts(organization, id).await?;
+    let steps = context.store.steps(organization, id).await?;
+    Ok(SyncDetail { job, attempts, steps })
+}
+
+async fn job(context: &Context, organization: &str, id: &str) -> Result<Job, ServiceError> {
+    if !super::records::plausible(id) {
+        return Err(ServiceError::NotFound("sync"));
+    }
+    context.store.job(organization, id).await?.ok_or(ServiceError::NotFound("sync"))
+}
+
+/// Makes a sync due now. Refused while it runs, while its connection cannot take it, and where there is nothing to resume.
+pub async fn retry(context: &Context, organization: &str, id: &str, mode: RetryMode) -> Result<Job, ServiceError> {
+    let mut job = job(context, organization, id).await?;
+    let (connection, ..) = connections::usable(context, organization, &job.new.lane).await?;
+    match job.state {
+        JobState::Running => return Err(ServiceError::conflict("sync_running", "this sync runs at the moment")),
+        JobState::Parked => {
+            let message = "the connection needs new credentials first; its syncs go on by themselves then";
+            return Err(ServiceError::conflict("needs_credentials", message));
+        }
+        JobState::Succeeded if mode != RetryMode::Start => {
+            return Err(ServiceError::conflict("already_succeeded", "this sync succeeded; retry it from the start to send everything again"));
+        }
+        _ => {}
+    }
+    if mode == RetryMode::NewestVersion && connection.value.pinned.is_some() {
+        return Err(ServiceError::conflict("version_pinned", "this connection is pinned to a version of its connector; unpin it first"));
+    }
+    let (now, seen) = (context.now(), job.updated);
+    if mode == RetryMode::Start {
+        job.forget_before = job.attempts;
+        job.resume = None;
+        job.waiting_since = None;
+    }
+    job.state = JobState::Pending;
+    job.due = now;
+    job.burnt = 0;
+    job.faults = 0;
+    job.prepared_again = false;
+    job.finished = None;
+    job.standing = None;
+    job.warnings = Vec::new();
+    job.updated = now.max(seen + 1);
+    amend(context, job, seen).await
+}
+
+/// Cancels a sync that does not run. Cancelling twice is no error.
+pub async fn cancel(context: &Context, organization: &str, id: &str) -> Result<Job, ServiceError> {
+    let mut job = job(context, organization, id).await?;
+    match job.state {
+        JobState::Cancelled => return Ok(job),
+        JobState::Running => return Err(ServiceError::conflict("sync_running", "this sync runs at the moment")),
+        JobState::Succeeded | JobState::Failed => return Err(ServiceError::conflict("sync_finished", "this sync has already ended")),
+        _ => {}
+    }
+    let (now, seen) = (context.now(), job.updated);
+    job.state = JobState::Cancelled;
+    job.updated = now.max(seen + 1);
+    job.finished = Some(now);
+    amend(context, job, seen).await
+}
+
+async fn amend(context: &Context, job: Job, seen: u64) -> Result<Job, ServiceError> {
+    match context.store.amend(job.clone(), seen).await {
+        Ok(()) => Ok(job),
+        Err(StoreError::Conflict) => Err(ServiceError::conflict("sync_changed", "this sync went on meanwhile: look at it again")),
+        Err(StoreError::Taken { .. }) => {
+            Err(ServiceError::conflict("newer_sync_open", "a newer sync of the same contact is not finished yet"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

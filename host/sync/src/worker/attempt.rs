@@ -1,0 +1,227 @@
+//! One attempt: build the job from what is known, run the connector, settle what came of it under the fence.
+
+use std::sync::Arc;
+
+use crm_catalog::model::Stage;
+use crm_contract::ports::{GuestFault, Mode};
+use crm_contract::types::{Answer, Ending, Invocation, Job as GuestJob, Known};
+use crm_store::model::{Attempt, Claim, Finish, Job, Kind, Outcome, Purpose, Put, RecordKey};
+use crm_store::StoreError;
+
+use super::decide::{Decision, End, decide};
+use super::journal::AttemptJournal;
+use super::lanes::{Lanes, Version, guest_connection, is_gone, scope};
+use super::prepare::Preparing;
+use crate::context::Context;
+use crate::domain::{Connection, ConnectionState};
+use crate::loose::MemoryLog;
+
+/// What the workers share.
+pub(super) struct Shared {
+    pub(super) context: Context,
+    pub(super) lanes: Lanes,
+    pub(super) preparing: Preparing,
+}
+
+/// What one run brought.
+struct Ran {
+    end: End,
+    known: Option<Known>,
+    failed_step: Option<String>,
+    saw_unknown: bool,
+    log: Vec<String>,
+    scope: Option<crm_contract::ports::Scope>,
+    version: Option<Version>,
+}
+
+impl Ran {
+    fn host(end: End) -> Self {
+        Self { end, known: None, failed_step: None, saw_unknown: false, log: Vec::new(), scope: None, version: None }
+    }
+}
+
+/// Runs a claimed job to the end of this attempt. Errors of the store are returned: the caller stops the host on them.
+pub(super) async fn run(shared: &Shared, claim: Claim) -> Result<(), StoreError> {
+    let context = &shared.context;
+    let started = context.now();
+    let number = claim.steps.iter().map(|s| s.attempt).max().unwrap_or(0).max(claim.job.attempts) + 1;
+    let connection = shared.lanes.connection(context, &claim.job.new.organization, &claim.lane).await;
+    let (ran, connection) = match connection {
+        Err(error) => (Ran::host(End::Host(error.to_string())), None),
+        Ok(None) => (Ran::host(End::Gone), None),
+        Ok(Some(connection)) if is_gone(&connection) => (Ran::host(End::Gone), Some(connection)),
+        Ok(Some(connection)) => (execute(shared, &claim, connection.clone(), number).await, Some(connection)),
+    };
+    let now = context.now();
+    let mut job = claim.job.clone();
+    job.attempts = number;
+    job.after_unknown |= ran.saw_unknown;
+    job.failed_step = if matches!(ran.end, End::Ended(Ending::Failed(_)) | End::Fault(_)) { ran.failed_step } else { None };
+    let later = ran.version.as_ref().and_then(|(_, m)| m.later.as_ref());
+    let jitter = rand::random_range(-1.0..=1.0);
+    let decision = decide(job, ran.end.clone(), later, &context.config, now, jitter);
+    let attempt = ran.version.as_ref().and_then(|version| attempt_row(&claim, number, started, now, &ran.end, version, ran.log));
+    settle(shared, &claim, decision, attempt, ran.known, ran.scope, connection.zip(ran.version)).await
+}
+
+/// Prepares if need be, then runs the export.
+async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, number: u32) -> Ran {
+    let context = &shared.context;
+    let Some(version) = context.version_of(&connection) else {
+        return Ran::host(End::Host(format!("no version of connector {} is loaded", connection.connector)));
+    };
+    let tags = if claim.job.new.purpose == Purpose::Sync { claim.job.new.set.as_slice() } else { &[] };
+    let connection = match shared.preparing.ensure(context, &shared.lanes, connection, &version, tags, None).await {
+        Ok(connection) => connection,
+        Err(end) => return Ran { version: Some(version), ..Ran::host(end) },
+    };
+    let job = guest_job(&claim.job, &connection, &claim.known);
+    let (stage, invocation) = match claim.job.new.purpose {
+        Purpose::Sync => (Stage::Sync, Invocation::SyncContact { job }),
+        Purpose::Untag => (Stage::Untag, Invocation::UntagContact { job }),
+    };
+    let scope = scope(context, &connection, version.1.clone(), stage, claim.job.after_unknown);
+    let journal = Arc::new(AttemptJournal::new(
+        context.store.clone(),
+        context.clock.clone(),
+        claim.lane.clone(),
+        claim.epoch,
+        claim.job.new.id.clone(),
+        number,
+        claim.steps.clone(),
+    ));
+    let log = Arc::new(MemoryLog::default());
+    let outbound = context.gateway.open(scope.clone(), Mode::Live, journal.clone());
+    let answer = context.guests.call(&version.0, invocation, outbound, log.clone()).await;
+    let (end, known) = match answer {
+        Ok(Answer::Report(report)) => (End::Ended(report.ending), Some(report.known)),
+        Ok(_) => (End::Fault(GuestFault::Trapped("the connector answered another function".into())), None),
+        Err(fault) => (End::Fault(fault), None),
+    };
+    let lines = std::mem::take(&mut *log.lines.lock());
+    Ran {
+        end,
+        known: known.filter(|k| k != &claim.known),
+        failed_step: journal.last_call(),
+        saw_unknown: journal.saw_unknown_outcome(),
+        log: lines,
+        scope: Some(scope),
+        version: Some(version),
+    }
+}
+
+/// The job as the guest sees it. Blank texts never reach it.
+fn guest_job(job: &Job, connection: &Connection, known: &Known) -> GuestJob {
+    GuestJob {
+        on: guest_connection(connection),
+        who: job.new.who.clone(),
+        known: known.clone(),
+        set: job.new.set.clone(),
+        clear: job.new.clear.clone(),
+        all: job.new.all.clone(),
+        resume: job.resume.clone(),
+    }
+}
+
+fn attempt_row(claim: &Claim, number: u32, started: u64, ended: u64, end: &End, version: &Version, log: Vec<String>) -> Option<Attempt> {
+    let outcome = match end {
+        End::Ended(ending) => Outcome::Ended(ending.clone()),
+        End::Fault(fault) => Outcome::Fault(fault.clone()),
+        End::Host(_) | End::Gone => return None,
+    };
+    Some(Attempt {
+        job: claim.job.new.id.clone(),
+        number,
+        connector: version.1.connector.slug.clone(),
+        version: version.1.connector.version.clone(),
+        digest: version.0.clone(),
+        started,
+        ended,
+        outcome,
+        log,
+    })
+}
+
+/// Writes the end, then does what else it asks for. A fenced result is dropped: another worker owns the job.
+async fn settle(
+    shared: &Shared,
+    claim: &Claim,
+    mut decision: Decision,
+    attempt: Option<Attempt>,
+    known: Option<Known>,
+    scope: Option<crm_contract::ports::Scope>,
+    on: Option<(Arc<Connection>, Version)>,
+) -> Result<(), StoreError> {
+    let context = &shared.context;
+    if let (Some(text), Some((connection, _))) = (&decision.park, &on) {
+        park(context, connection, text).await?;
+    }
+    if let (Some(throttle), Some(scope)) = (&decision.throttled, &scope) {
+        context.gateway.throttled(scope, throttle.limit.as_deref(), throttle.after_seconds);
+    }
+    if let Some((connection, version)) = &on
+        && let Some(names) = decision.stale.take()
+    {
+        let tags = &claim.job.new.set;
+        if let Err(end) = shared.preparing.ensure(context, &shared.lanes, connection.clone(), version, tags, Some(&names)).await {
+            let later = version.1.later.as_ref();
+            decision = decide(decision.job, end, later, &context.config, context.now(), 0.0);
+            if let Some(text) = &decision.park {
+                park(context, connection, text).await?;
+            }
+        }
+    }
+    if let Some(unwell) = decision.unwell
+        && let Some(rest) = shared.lanes.note(context, &claim.lane, unwell)
+    {
+        tracing::warn!(connection = claim.lane, rest_ms = rest, "the vendor answers with trouble: this connection rests");
+        context.store.hold(&claim.lane, context.now() + rest);
+    }
+    metrics::counter!("crm_attempts_total", "outcome" => outcome_label(&decision.job)).increment(1);
+    let finish = Finish { job: decision.job, attempt, known };
+    match context.store.finish(&claim.lane, claim.epoch, finish).await {
+        Err(StoreError::Fenced) => {
+            tracing::warn!(job = claim.job.new.id, "another worker took this job over; its result here is dropped");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn outcome_label(job: &Job) -> &'static str {
+    use crm_store::model::JobState;
+    match job.state {
+        JobState::Succeeded => "succeeded",
+        JobState::Failed => "failed",
+        JobState::Waiting => "waiting",
+        JobState::Parked => "parked",
+        JobState::Cancelled => "cancelled",
+        JobState::Pending | JobState::Running | JobState::Retrying => "retrying",
+    }
+}
+
+/// Parks the connection and says so once.
+async fn park(context: &Context, connection: &Connection, text: &str) -> Result<(), StoreError> {
+    context.store.park(&connection.id, true, context.now()).await?;
+    let key = RecordKey { organization: connection.organization.clone(), kind: Kind::Connection, id: connection.id.clone() };
+    loop {
+        let Some(record) = context.store.get(&key).await? else { return Ok(()) };
+        let Ok(mut current) = serde_json::from_str::<Connection>(&record.json) else { return Ok(()) };
+        if current.state != ConnectionState::Live {
+            return Ok(());
+        }
+        current.state = ConnectionState::NeedsCredentials;
+        current.trouble = Some(text.to_owned());
+        let Ok(json) = serde_json::to_string(&current) else { return Ok(()) };
+        let put = Put { record: key.clone(), expect: Some(record.version), json: Some(json), unique: Vec::new() };
+        match context.store.commit(vec![put], Vec::new()).await {
+            Ok(_) => {
+                tracing::warn!(connection = connection.id, connector = connection.connector, "connection needs credentials");
+                metrics::counter!("crm_connections_parked_total").increment(1);
+                return Ok(());
+            }
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

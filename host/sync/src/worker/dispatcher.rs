@@ -1,0 +1,209 @@
+//! The dispatcher: looks which lanes are ready, asks limiter and breaker, claims a fair share of each, and starts an
+//! attempt per claimed job. One task; attempts run beside it. Stops claiming on drain and waits for what is in flight.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crm_store::StoreError;
+use crm_store::model::Claim;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::{self, Shared};
+use super::lanes::Lanes;
+use super::prepare::Preparing;
+use crate::context::Context;
+use crate::ids::new_id;
+
+/// Lanes looked at in one round.
+const LANES_A_ROUND: usize = 256;
+/// The longest sleep: a missed hint costs at most this.
+const IDLE: Duration = Duration::from_millis(500);
+/// The shortest: a lane that is due but at its own concurrency must not make this loop spin. New work wakes it anyway.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// Why the workers stopped by themselves.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkersGone {
+    /// An I/O error is final: the process must end and start anew.
+    #[error("the workers stopped because the store failed: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Running workers.
+pub struct Workers {
+    drain: CancellationToken,
+    task: JoinHandle<Result<(), WorkersGone>>,
+}
+
+impl Workers {
+    /// Starts them on the current runtime.
+    pub fn start(context: Context) -> Self {
+        let drain = CancellationToken::new();
+        let task = tokio::spawn(dispatch(context, drain.clone()));
+        Self { drain, task }
+    }
+
+    /// Stops claiming, waits up to `patience` for attempts in flight, and returns. What did not end by then is taken up again
+    /// at the next start, at the step where it stood.
+    pub async fn drain(self, patience: Duration) -> Result<(), WorkersGone> {
+        self.drain.cancel();
+        match tokio::time::timeout(patience, self.task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Drops everything at once, as a crash would: no result of what is in flight is kept. For tests of recovery.
+    pub async fn abort(self) {
+        self.task.abort();
+        drop(self.task.await);
+    }
+
+    /// Completes when the workers stop by themselves, which only a failed store makes them do.
+    pub async fn gone(&mut self) -> WorkersGone {
+        match (&mut self.task).await {
+            Ok(Err(gone)) => gone,
+            Ok(Ok(())) => WorkersGone::Store(StoreError::Broken("the dispatcher ended".into())),
+            Err(error) => WorkersGone::Store(StoreError::Broken(format!("the dispatcher panicked: {error}"))),
+        }
+    }
+}
+
+/// What a finished task reports to the dispatcher.
+enum Finished {
+    Claimed { lanes: Vec<(String, u32)>, claims: Result<Vec<Claim>, StoreError> },
+    Attempt { result: Result<(), StoreError> },
+}
+
+struct Dispatcher {
+    shared: Arc<Shared>,
+    owner: String,
+    tasks: JoinSet<Finished>,
+    /// Attempts running, and jobs asked for that have not been answered yet.
+    busy: u32,
+    claiming: HashSet<String>,
+    /// Jobs given to a lane since others got their turn.
+    last_served: Vec<String>,
+}
+
+async fn dispatch(context: Context, drain: CancellationToken) -> Result<(), WorkersGone> {
+    let owner = new_id("own", context.now());
+    let shared = Arc::new(Shared { context, lanes: Lanes::default(), preparing: Preparing::default() });
+    let mut dispatcher =
+        Dispatcher { shared, owner, tasks: JoinSet::new(), busy: 0, claiming: HashSet::new(), last_served: Vec::new() };
+    let renew_every = Duration::from_millis(dispatcher.shared.context.config.lease_ms / 3);
+    let mut renewal = tokio::time::interval(renew_every);
+    renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    while !(drain.is_cancelled() && dispatcher.tasks.is_empty()) {
+        let store = dispatcher.shared.context.store.clone();
+        // Registered before looking, so that work arriving in between is not slept over.
+        let woken = store.woken();
+        tokio::pin!(woken);
+        if !drain.is_cancelled() {
+            dispatcher.offer().await;
+        }
+        let sleep = dispatcher.sleep();
+        tokio::select! {
+            Some(joined) = dispatcher.tasks.join_next() => {
+                dispatcher.finished(joined)?;
+                while let Some(joined) = dispatcher.tasks.try_join_next() {
+                    dispatcher.finished(joined)?;
+                }
+            }
+            () = &mut woken, if !drain.is_cancelled() => {}
+            _ = renewal.tick() => dispatcher.renew().await?,
+            () = tokio::time::sleep(sleep), if !drain.is_cancelled() => {}
+            () = drain.cancelled(), if !drain.is_cancelled() => {}
+        }
+    }
+    Ok(())
+}
+
+impl Dispatcher {
+    /// Claims what may run now: lanes in due order, those served last time at the end, each up to its share.
+    async fn offer(&mut self) {
+        let context = &self.shared.context;
+        let mut free = context.config.workers.saturating_sub(self.busy);
+        if free == 0 {
+            return;
+        }
+        let mut ready = context.store.ready(context.now(), LANES_A_ROUND);
+        ready.retain(|lane| !self.claiming.contains(&lane.lane));
+        if ready.len() > 1 {
+            ready.sort_by_key(|lane| self.last_served.contains(&lane.lane));
+        }
+        let share = (free / u32::try_from(ready.len().max(1)).unwrap_or(1)).clamp(1, context.config.quantum);
+        let mut wants = Vec::new();
+        for lane in ready {
+            if free == 0 {
+                break;
+            }
+            let admitted = self.shared.lanes.admits(context, &lane, share.min(free)).await;
+            if admitted > 0 {
+                free -= admitted;
+                wants.push((lane.lane, admitted));
+            }
+        }
+        if wants.is_empty() {
+            return;
+        }
+        self.busy += wants.iter().map(|(_, n)| n).sum::<u32>();
+        self.claiming.extend(wants.iter().map(|(lane, _)| lane.clone()));
+        self.last_served = wants.iter().map(|(lane, _)| lane.clone()).collect();
+        let (store, owner, lease) = (context.store.clone(), self.owner.clone(), context.config.lease_ms);
+        let now = context.now();
+        self.tasks.spawn(async move {
+            let claims = store.claim(&owner, now, lease, &wants).await;
+            Finished::Claimed { lanes: wants, claims }
+        });
+    }
+
+    fn finished(&mut self, joined: Result<Finished, tokio::task::JoinError>) -> Result<(), WorkersGone> {
+        match joined {
+            Ok(Finished::Claimed { lanes, claims }) => {
+                for (lane, asked) in lanes {
+                    self.claiming.remove(&lane);
+                    self.busy = self.busy.saturating_sub(asked);
+                }
+                for claim in claims? {
+                    self.busy += 1;
+                    let shared = self.shared.clone();
+                    self.tasks.spawn(async move { Finished::Attempt { result: attempt::run(&shared, claim).await } });
+                }
+            }
+            Ok(Finished::Attempt { result }) => {
+                self.busy = self.busy.saturating_sub(1);
+                result?;
+            }
+            Err(error) => {
+                // A panic of ours in one attempt: its lease runs out and the job is taken up again, with a fault counted.
+                self.busy = self.busy.saturating_sub(1);
+                tracing::error!(%error, "an attempt panicked");
+            }
+        }
+        metrics::gauge!("crm_attempts_in_flight").set(f64::from(self.busy));
+        Ok(())
+    }
+
+    async fn renew(&self) -> Result<(), WorkersGone> {
+        let context = &self.shared.context;
+        let lost = context.store.renew(&self.owner, context.now(), context.config.lease_ms).await?;
+        for lane in lost {
+            tracing::warn!(connection = lane, "the lease of this lane was lost; results of its running attempts will be dropped");
+        }
+        Ok(())
+    }
+
+    fn sleep(&self) -> Duration {
+        let context = &self.shared.context;
+        if context.config.workers <= self.busy {
+            return IDLE;
+        }
+        match context.store.next_due() {
+            None => IDLE,
+            Some(due) => Duration::from_millis(due.saturating_sub(context.now())).clamp(SHORTEST, IDLE),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The workers: a dispatcher that claims due jobs fairly over lanes, and attempts that run a connector and settle what
+//! came of it. Only this module starts guests for jobs. It must not touch an HTTP client or a store back end.
+
+mod attempt;
+mod breaker;
+pub mod decide;
+mod dispatcher;
+mod journal;
+mod lanes;
+mod prepare;
+
+pub use dispatcher::{Workers, WorkersGone};

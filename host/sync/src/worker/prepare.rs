@@ -1,0 +1,152 @@
+//! Makes sure that what a sync needs in the vendor's account (tag ids, properties) is known before it runs, one run at a
+//! time per connection. Things that merchants must agree to first are never created here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crm_catalog::model::Stage;
+use crm_contract::ports::Mode;
+use crm_contract::types::{Answer, Ending, Invocation, Prepared};
+use crm_store::StoreError;
+use crm_store::model::{Kind, Put, RecordKey};
+use parking_lot::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::decide::End;
+use super::lanes::{Lanes, Version, guest_connection};
+use crate::context::Context;
+use crate::domain::Connection;
+use crate::loose::{self, LooseRun};
+
+#[derive(Default)]
+pub(super) struct Preparing {
+    turns: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
+}
+
+impl Preparing {
+    /// The connection with every binding that `tags` needs, prepared when something is missing or `stale` names facts to drop.
+    pub(super) async fn ensure(
+        &self,
+        context: &Context,
+        lanes: &Lanes,
+        connection: Arc<Connection>,
+        version: &Version,
+        tags: &[String],
+        stale: Option<&[String]>,
+    ) -> Result<Arc<Connection>, End> {
+        if !version.1.supports.prepare || (stale.is_none() && !lacks(&connection, tags)) {
+            return Ok(connection);
+        }
+        let turn = self.turns.lock().entry(connection.id.clone()).or_default().clone();
+        let result = {
+            let _held = turn.lock().await;
+            self.prepare(context, lanes, &connection, version, tags, stale).await
+        };
+        let mut turns = self.turns.lock();
+        // Two handles are the map's and ours: nobody else waits.
+        if Arc::strong_count(&turn) <= 2 {
+            turns.remove(&connection.id);
+        }
+        result
+    }
+
+    async fn prepare(
+        &self,
+        context: &Context,
+        lanes: &Lanes,
+        seen: &Connection,
+        version: &Version,
+        tags: &[String],
+        stale: Option<&[String]>,
+    ) -> Result<Arc<Connection>, End> {
+        let mut connection = reload(context, lanes, seen).await?;
+        match stale {
+            // Another job prepared anew while this one waited for its turn: its facts are fresh.
+            Some(_) if connection.facts != seen.facts || connection.bindings != seen.bindings => {}
+            Some(names) => drop_facts(&mut connection, names),
+            None => {}
+        }
+        if stale.is_none() && !lacks(&connection, tags) {
+            return Ok(Arc::new(connection));
+        }
+        if connection.prepared.is_none() {
+            let missing = run(context, &connection, version, tags, false).await?;
+            if missing.to_create.iter().any(|choice| !choice.id.starts_with("tag:")) {
+                let names: Vec<_> = missing.to_create.iter().map(|choice| choice.name.as_str()).collect();
+                return Err(End::Host(format!("the account must be prepared first, which needs the merchant's yes: {}", names.join(", "))));
+            }
+        }
+        let prepared = run(context, &connection, version, tags, true).await?;
+        save(context, lanes, connection, prepared).await
+    }
+}
+
+/// Whether a wanted tag has no binding yet.
+fn lacks(connection: &Connection, tags: &[String]) -> bool {
+    tags.iter().any(|tag| !connection.bindings.iter().any(|b| &b.name == tag))
+}
+
+/// Removes what is said to be stale: facts by key, tags as `tag:NAME`. No names = everything.
+fn drop_facts(connection: &mut Connection, names: &[String]) {
+    connection.facts.retain(|fact| !names.is_empty() && !names.contains(&fact.key));
+    connection.bindings.retain(|tag| !names.is_empty() && !names.iter().any(|n| n.strip_prefix("tag:").unwrap_or(n) == tag.name));
+}
+
+async fn reload(context: &Context, lanes: &Lanes, seen: &Connection) -> Result<Connection, End> {
+    match lanes.connection(context, &seen.organization, &seen.id).await {
+        Ok(Some(connection)) => Ok(Connection::clone(&connection)),
+        Ok(None) => Err(End::Gone),
+        Err(error) => Err(End::Host(error.to_string())),
+    }
+}
+
+async fn run(context: &Context, connection: &Connection, version: &Version, tags: &[String], apply: bool) -> Result<Prepared, End> {
+    let scope = super::lanes::scope(context, connection, version.1.clone(), Stage::Prepare, false);
+    let run = LooseRun {
+        digest: version.0.clone(),
+        manifest: version.1.clone(),
+        organization: connection.organization.clone(),
+        connection: connection.id.clone(),
+        account: connection.account.id.clone(),
+        choice: connection.account.choice.clone(),
+        stage: Stage::Prepare,
+        mode: Mode::Live,
+        credentials: scope.credentials,
+        invocation: Invocation::Prepare { on: guest_connection(connection), tags: tags.to_vec(), fields: Vec::new(), apply },
+    };
+    match loose::run(context, run).await {
+        Err(fault) => Err(End::Fault(fault)),
+        Ok(end) => match end.answer {
+            Answer::Prepared(Ok(prepared)) => Ok(prepared),
+            Answer::Prepared(Err(error)) => Err(End::Ended(Ending::Failed(error))),
+            _ => Err(End::Host("the connector answered another function".into())),
+        },
+    }
+}
+
+/// Adds what was learnt to the connection, whoever else writes to it meanwhile.
+async fn save(context: &Context, lanes: &Lanes, start: Connection, prepared: Prepared) -> Result<Arc<Connection>, End> {
+    let key = RecordKey { organization: start.organization.clone(), kind: Kind::Connection, id: start.id.clone() };
+    loop {
+        let record = context.store.get(&key).await.map_err(|e| End::Host(e.to_string()))?.ok_or(End::Gone)?;
+        let mut connection: Connection = serde_json::from_str(&record.json).map_err(|e| End::Host(e.to_string()))?;
+        connection.facts = start.facts.clone();
+        connection.bindings = start.bindings.clone();
+        for fact in &prepared.facts {
+            connection.facts.retain(|f| f.key != fact.key);
+            connection.facts.push(fact.clone());
+        }
+        for tag in &prepared.tags {
+            connection.bindings.retain(|t| t.name != tag.name);
+            connection.bindings.push(tag.clone());
+        }
+        connection.prepared = Some(context.now());
+        let json = serde_json::to_string(&connection).map_err(|e| End::Host(e.to_string()))?;
+        let put = Put { record: key.clone(), expect: Some(record.version), json: Some(json), unique: Vec::new() };
+        match context.store.commit(vec![put], Vec::new()).await {
+            Ok(_) => return reload(context, lanes, &connection).await.map(Arc::new),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(End::Host(error.to_string())),
+        }
+    }
+}

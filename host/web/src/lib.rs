@@ -1,0 +1,74 @@
+//! Server-rendered pages over the services of `crm-sync`: the directory of integrations, and a console that shows what
+//! was sent. They work without JavaScript and on a phone.
+//!
+//! This room may touch axum and the services. It must not touch wasmtime, sled or an HTTP client.
+
+mod console;
+mod integrations;
+mod layout;
+mod session;
+mod sync_page;
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::Router;
+use crm_sync::context::Context;
+use http::{HeaderName, HeaderValue, header};
+
+use session::Sessions;
+
+/// What the pages work with.
+#[derive(Clone)]
+pub struct WebState {
+    pub ctx: Context,
+    /// Set the `Secure` attribute on the session cookie: yes wherever TLS ends in front of the host.
+    pub secure_cookies: bool,
+}
+
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) state: WebState,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+/// The pages. Has no fallback, so that it can be merged with the API's router.
+pub fn router(state: WebState) -> Router {
+    let site = Site { state, sessions: Arc::default() };
+    Router::new()
+        .route("/integrations", get(integrations::directory))
+        .route("/integrations/{slug}", get(integrations::one))
+        .route("/console", get(console::front).post(console::sign_in))
+        .route("/console/sign-out", post(console::sign_out))
+        .route("/console/syncs", get(console::syncs))
+        .route("/console/syncs/{id}", get(sync_page::one))
+        .route("/assets/site.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], layout::CSS) }))
+        .layer(DefaultBodyLimit::max(16 * 1024))
+        .layer(middleware::from_fn(guard))
+        .with_state(site)
+}
+
+/// Headers of every page; and no form is taken that another site sent.
+async fn guard(request: Request, next: Next) -> Response {
+    let foreign = request.headers().get("sec-fetch-site").is_some_and(|v| v != "same-origin" && v != "none");
+    let mut response = if foreign && request.method() == http::Method::POST {
+        layout::message(http::StatusCode::FORBIDDEN, "This form was sent from another site.").into_response()
+    } else {
+        next.run(request).await
+    };
+    let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

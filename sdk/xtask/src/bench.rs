@@ -1,0 +1,46 @@
+//! `cargo xtask bench <name>`: the figures that the project promises. A bench that prints its own report is a binary of
+//! `crm-bench`; a criterion bench belongs to its room. To add one, add a row to [`BENCHES`].
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::build;
+use crate::workspace::{Workspace, run as run_command};
+
+#[derive(Args)]
+pub(crate) struct Flags {
+    /// engine, sandbox-tax, durable-syncs or enqueue
+    name: String,
+    /// Passed on to the bench
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+struct Bench {
+    name: &'static str,
+    /// Arguments of cargo up to the bench's own.
+    cargo: &'static [&'static str],
+    /// It runs connectors or the host.
+    needs_product: bool,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench { name: "engine", cargo: &["bench", "-p", "crm-engine"], needs_product: true },
+    Bench { name: "sandbox-tax", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "sandbox-tax"], needs_product: true },
+    Bench { name: "durable-syncs", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "durable-syncs"], needs_product: true },
+    Bench { name: "enqueue", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "enqueue"], needs_product: true },
+];
+
+pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
+    let Some(bench) = BENCHES.iter().find(|bench| bench.name == flags.name) else {
+        let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        bail!("no bench `{}`; there are: {}", flags.name, names.join(", "));
+    };
+    if bench.needs_product {
+        build::all_connectors(workspace).context("the bench runs connectors")?;
+    }
+    let mut command = workspace.cargo();
+    command.args(bench.cargo).arg("--").args(&flags.rest);
+    command.env("CRM_CONNECTORS_DIR", workspace.connectors_out());
+    run_command(&format!("bench {}", bench.name), command)
+}

@@ -1,0 +1,81 @@
+//! `cargo xtask build`: every folder below `connectors/` becomes `target/connectors/<slug>.wasm`. The folder is the
+//! registry; there is no list to keep.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::compose::{Composed, compose};
+use crate::say;
+use crate::toolchain::{TARGET, Toolchain};
+use crate::workspace::{Workspace, run as run_command};
+
+#[derive(Args)]
+pub(crate) struct Flags {
+    /// Only these connectors
+    slugs: Vec<String>,
+}
+
+pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
+    let all = slugs(workspace)?;
+    if let Some(unknown) = flags.slugs.iter().find(|slug| !all.contains(slug)) {
+        bail!("no connector `{unknown}`; there are: {}", all.join(", "));
+    }
+    connectors(workspace, if flags.slugs.is_empty() { &all } else { &flags.slugs }).map(drop)
+}
+
+/// Builds every connector.
+pub(crate) fn all_connectors(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    connectors(workspace, &slugs(workspace)?)
+}
+
+/// The connectors of this repository, by name.
+pub(crate) fn slugs(workspace: &Workspace) -> Result<Vec<String>> {
+    let dir = workspace.root.join("connectors");
+    let mut slugs = Vec::new();
+    for entry in std::fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let entry = entry.with_context(|| format!("cannot read {}", dir.display()))?;
+        if entry.path().join("Cargo.toml").exists() {
+            slugs.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    slugs.sort();
+    Ok(slugs)
+}
+
+fn connectors(workspace: &Workspace, slugs: &[String]) -> Result<Vec<PathBuf>> {
+    let toolchain = Toolchain::ensure(workspace)?;
+    let mut command = toolchain.cargo_build(workspace);
+    for slug in slugs {
+        command.args(["-p", &format!("connector-{slug}")]);
+    }
+    run_command("cargo build (connectors)", command)?;
+    let out = workspace.connectors_out();
+    std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
+    slugs.iter().map(|slug| finish(workspace, slug, &out)).collect()
+}
+
+fn finish(workspace: &Workspace, slug: &str, out: &Path) -> Result<PathBuf> {
+    let module = workspace.target.join("wasm").join(TARGET).join("connector").join(format!("connector_{}.wasm", slug.replace('-', "_")));
+    let module = std::fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
+    let manifest = workspace.root.join("connectors").join(slug).join("connector.toml");
+    let text = std::fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+    let shown = format!("connectors/{slug}/connector.toml");
+    let Composed { bytes, imports } = compose(&module, &text, &shown, slug).with_context(|| format!("connector {slug}"))?;
+    let file = out.join(format!("{slug}.wasm"));
+    let unchanged = std::fs::read(&file).is_ok_and(|before| before == bytes);
+    if !unchanged {
+        replace(&file, &bytes)?;
+    }
+    let state = if unchanged { "unchanged" } else { "built" };
+    say::note(&format!("{state} {slug}.wasm: {:.1} kB, imports {}", bytes.len() as f64 / 1_000.0, imports.join(", ")));
+    Ok(file)
+}
+
+/// A running host watches this directory: it must never see half a file.
+fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
+    let part = file.with_extension("part");
+    std::fs::write(&part, bytes).with_context(|| format!("cannot write {}", part.display()))?;
+    std::fs::rename(&part, file).with_context(|| format!("cannot write {}", file.display()))
+}

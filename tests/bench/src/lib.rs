@@ -1,0 +1,178 @@
+//! What the benchmarks share: the real rooms wired in one process against the Ontraport twin on loopback. Nothing is
+//! faked; the only difference from `crm-host serve` is that the connector, built from this tree, is compiled in-process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, ensure};
+use crm_catalog::model::Manifest;
+use crm_contract::ports::{Clock, Digest, Guests};
+use crm_contract::types::Person;
+use crm_egress::{DevEndpoints, Egress, EgressConfig};
+use crm_engine::{Compiler, Engine, EngineConfig, Limits};
+use crm_store::model::{Kind, NewJob, Purpose, Put, RecordKey};
+use crm_store::sled_store::{OpenOptions, SledStore};
+use crm_store::{MasterKey, Store, Whose};
+use crm_sync::context::{Config, Context};
+use crm_sync::domain::{Connection, ConnectionState, SYSTEM_TAG};
+use crm_sync::ids::new_id;
+
+mod timed;
+
+pub use timed::{Clocks, TimedGateway, TimedGuests};
+
+/// The machine's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark owns its process, as app does")]
+    fn now_ms(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The wired host and what the benchmark measures it with.
+pub struct Bench {
+    pub context: Context,
+    pub store: Arc<SledStore>,
+    pub digest: Digest,
+    pub manifest: Arc<Manifest>,
+    pub clocks: Arc<Clocks>,
+    pub organization: String,
+    // Dropped last: the store lives in it.
+    _dir: tempfile::TempDir,
+}
+
+/// The repository's folder.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Wires the rooms against a vendor at `base` (`http://127.0.0.1:PORT/1`).
+pub async fn wire(base: &str, config: Config) -> Result<Bench> {
+    // Beside the build: on a real disk, where an fsync costs what it costs.
+    let target = root().join("target/bench");
+    std::fs::create_dir_all(&target)?;
+    let dir = tempfile::tempdir_in(&target)?;
+    let file = root().join("target/connectors/ontraport.wasm");
+    let bytes = std::fs::read(&file).context("target/connectors/ontraport.wasm is missing: run `cargo xtask build`")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = SledStore::open(&dir.path().join("store"), OpenOptions::new(MasterKey::generate()))?;
+    let engine = Engine::new(EngineConfig {
+        cache_dir: None,
+        cache_key: [7; 32],
+        compiler: Compiler::InProcess,
+        limits: Limits::default(),
+        wasi_allowed: BTreeSet::new(),
+    })?;
+    let digest = engine.load(bytes).await?;
+    let manifest = engine.manifest(&digest).context("just loaded")?;
+    let mut egress = EgressConfig::new("crm-host-bench/0.1", clock.clone())?;
+    egress.dev_endpoints = Some(DevEndpoints::parse(&[format!("ontraport.api={base}")])?);
+    let clocks = Arc::new(Clocks::default());
+    let context = Context {
+        store: store.clone(),
+        guests: Arc::new(TimedGuests::new(engine, clocks.clone())),
+        gateway: Arc::new(TimedGateway::new(Egress::new(egress)?, clocks.clone())),
+        clock,
+        config: Arc::new(config),
+    };
+    let organization = new_id("org", context.now());
+    Ok(Bench { context, store, digest, manifest, clocks, organization, _dir: dir })
+}
+
+impl Bench {
+    /// Makes `count` live connections with sealed credentials.
+    pub async fn connections(&self, count: usize) -> Result<Vec<String>> {
+        let mut ids = Vec::with_capacity(count);
+        for n in 0..count {
+            let id = new_id("con", self.context.now());
+            let whose = Whose {
+                organization: self.organization.clone(),
+                connection: id.clone(),
+                connector: "ontraport".into(),
+                host: String::new(),
+            };
+            let slots = BTreeMap::from([("app_id".to_owned(), APP_ID.to_owned()), ("api_key".to_owned(), API_KEY.to_owned())]);
+            self.store.seal(&whose, slots).await?;
+            let connection = self.connection(&id, n);
+            let record = RecordKey { organization: self.organization.clone(), kind: Kind::Connection, id: id.clone() };
+            let put = Put { record, expect: Some(0), json: Some(serde_json::to_string(&connection)?), unique: Vec::new() };
+            self.store.commit(vec![put], Vec::new()).await?;
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    fn connection(&self, id: &str, n: usize) -> Connection {
+        Connection {
+            id: id.to_owned(),
+            organization: self.organization.clone(),
+            connector: "ontraport".into(),
+            name: format!("bench {n}"),
+            state: ConnectionState::Live,
+            trouble: None,
+            mode: String::new(),
+            settings: Vec::new(),
+            picked: Vec::new(),
+            facts: Vec::new(),
+            bindings: Vec::new(),
+            account: crm_contract::types::Account { id: Some(format!("account-{n}")), ..Default::default() },
+            host: String::new(),
+            default_tags: Vec::new(),
+            pinned: None,
+            last4: Vec::new(),
+            created: self.context.now(),
+            verified: self.context.now(),
+            prepared: None,
+        }
+    }
+
+    /// Job number `n` on a connection.
+    pub fn job(&self, lane: &str, n: usize) -> NewJob {
+        let now = self.context.now();
+        let email = format!("affiliate{n}@example.com");
+        NewJob {
+            id: new_id("job", now),
+            organization: self.organization.clone(),
+            lane: lane.to_owned(),
+            campaign: "cmp_bench".into(),
+            affiliate: format!("aff_{n}"),
+            purpose: Purpose::Sync,
+            dedupe: format!("{lane}/cmp_bench/{email}"),
+            exclusive: format!("{lane}/{email}"),
+            due: now,
+            created: now,
+            who: Person { email, first: Some("Ann".into()), last: Some("Lee".into()), full: Some("Ann Lee".into()), approved_at: now / 1000, ..Default::default() },
+            set: vec![SYSTEM_TAG.to_owned(), "Summer campaign".into()],
+            clear: Vec::new(),
+            all: vec![SYSTEM_TAG.to_owned(), "Summer campaign".into()],
+        }
+    }
+}
+
+pub const APP_ID: &str = "2_AppID_12345678";
+pub const API_KEY: &str = "benchkey1234567";
+
+/// User and system CPU seconds of this process.
+pub fn cpu_seconds() -> (f64, f64) {
+    let usage = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = usage.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0) / 100.0;
+    (ticks(11), ticks(12))
+}
+
+/// The `share` quantile (0.0..=1.0) of sorted values.
+pub fn quantile(sorted: &[u64], share: f64) -> u64 {
+    let last = sorted.len().saturating_sub(1);
+    // Cast: an index below the length of a slice in memory.
+    sorted.get((last as f64 * share) as usize).copied().unwrap_or(0)
+}
+
+/// Refuses to print figures of an unoptimised build.
+pub fn release_only() -> Result<()> {
+    ensure!(!cfg!(debug_assertions), "benchmarks are run in release: use `cargo xtask bench`");
+    Ok(())
+}

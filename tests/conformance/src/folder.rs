@@ -1,0 +1,57 @@
+//! The folders of `connectors/`: manifest, fixtures, and where the built component lies. Reads files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use crm_catalog::model::Manifest;
+
+use crate::fixture::{Fixture, load};
+
+/// One connector on disk.
+pub struct Folder {
+    /// The folder's name, which is the manifest's slug.
+    pub slug: String,
+    pub manifest: Manifest,
+    pub fixtures: Vec<Fixture>,
+}
+
+impl Folder {
+    /// Reads a connector's folder.
+    ///
+    /// # Errors
+    /// When the manifest or a fixture is missing or malformed.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let slug = path.file_name().and_then(|name| name.to_str()).context("the folder has no name")?.to_owned();
+        let file = path.join("connector.toml");
+        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let manifest = crm_catalog::parse(&text, &file.display().to_string()).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("{}", lines.join("\n"))
+        })?;
+        if manifest.connector.slug != slug {
+            bail!("{}: the slug is {:?}, the folder {slug:?}", file.display(), manifest.connector.slug);
+        }
+        Ok(Self { fixtures: load(&path.join("fixtures"))?, manifest, slug })
+    }
+
+    /// The component that `cargo xtask build` made of it.
+    ///
+    /// # Errors
+    /// When it is not there: the text says how to make it.
+    pub fn component(&self, target: &Path) -> anyhow::Result<Vec<u8>> {
+        let file = target.join("connectors").join(format!("{}.wasm", self.slug));
+        std::fs::read(&file).with_context(|| format!("{} is not built: run `cargo xtask build` first", file.display()))
+    }
+}
+
+/// Every folder of `connectors/` that holds a manifest or a crate, by name.
+///
+/// # Errors
+/// When `connectors` cannot be listed.
+pub fn folders(connectors: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(connectors).with_context(|| connectors.display().to_string())?;
+    let mut found: Vec<PathBuf> = entries.collect::<Result<Vec<_>, _>>()?.into_iter().map(|entry| entry.path()).collect();
+    found.retain(|path| path.join("connector.toml").exists() || path.join("Cargo.toml").exists());
+    found.sort();
+    Ok(found)
+}

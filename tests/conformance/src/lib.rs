@@ -1,0 +1,21 @@
+//! The conformance suite: every folder of `connectors/` against its fixtures, as the real component in the real engine.
+//!
+//! A fixture is one JSON file a scenario: input, the exchanges with the vendor, the expected result, and where the
+//! vendor's side of it comes from. Requests are compared as the vendor would see them: method, endpoint, path, sorted
+//! query, headers, body. Exchanges that are not used and calls that no exchange expects fail the scenario.
+//!
+//! This room must not reach a network, hold a real credential, or know any vendor.
+
+mod compare;
+mod declared;
+mod defaults;
+mod fixture;
+mod folder;
+mod playback;
+mod scenarios;
+mod suite;
+
+pub use fixture::{Exchange, Fixture, Provenance, Step, load};
+pub use folder::{Folder, folders};
+pub use scenarios::{SCENARIOS, Scenario, required};
+pub use suite::{Failure, Suite, Verdict};

@@ -1,0 +1,5 @@
+//! The compile worker as a program of its own, for tests. Must do nothing else.
+
+fn main() {
+    std::process::exit(crm_engine::compile_worker());
+}

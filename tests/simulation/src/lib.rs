@@ -1,0 +1,8 @@
+//! A world in which the real workers run against the store's model, a vendor in memory and virtual time: hours pass in
+//! milliseconds, every random choice comes from a seed, and a crash is a dropped task. Touches no network and no disk.
+
+pub mod vendor;
+pub mod world;
+
+pub use vendor::{Behaviour, Vendor};
+pub use world::World;

@@ -1,0 +1,63 @@
+//! Where `cargo xtask` and cargo put what they build, seen from a test or from xtask itself.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The profile directory (`target/debug`) that the running program was built into.
+pub fn profile_dir() -> Result<PathBuf> {
+    let exe = std::env::current_exe().context("the running program has no path")?;
+    let dir = exe.parent().context("the running program has no directory")?;
+    // Tests and benches lie one deeper than binaries; examples too.
+    let nested = matches!(dir.file_name().and_then(OsStr::to_str), Some("deps" | "examples"));
+    Ok(if nested { dir.parent().context("`deps` has no parent")?.to_owned() } else { dir.to_owned() })
+}
+
+/// The target directory: the parent of the profile directory.
+pub fn target_dir() -> Result<PathBuf> {
+    Ok(profile_dir()?.parent().context("the profile directory has no parent")?.to_owned())
+}
+
+/// `crm-host`: `CRM_HOST_BIN`, or what was built beside the running program.
+pub fn host_bin() -> Result<PathBuf> {
+    binary("CRM_HOST_BIN", "crm-host", "cargo build -p crm-app --features dev-endpoints")
+}
+
+/// The twin of one vendor as a program.
+pub fn twin_bin(slug: &str) -> Result<PathBuf> {
+    let name = format!("twin-{slug}");
+    binary("", &name, &format!("cargo build -p crm-twins --bin {name}"))
+}
+
+/// Where connector files are: `CRM_CONNECTORS_DIR`, or `target/connectors`.
+pub fn connectors_dir() -> Result<PathBuf> {
+    match setting("CRM_CONNECTORS_DIR") {
+        Some(dir) => Ok(dir.into()),
+        None => Ok(target_dir()?.join("connectors")),
+    }
+}
+
+/// The built component of one connector.
+pub fn connector(slug: &str) -> Result<PathBuf> {
+    existing(connectors_dir()?.join(format!("{slug}.wasm")), "cargo xtask build")
+}
+
+fn binary(variable: &str, name: &str, build: &str) -> Result<PathBuf> {
+    match setting(variable) {
+        Some(path) => existing(path.into(), build),
+        None => existing(profile_dir()?.join(name), build),
+    }
+}
+
+fn existing(path: PathBuf, build: &str) -> Result<PathBuf> {
+    if !Path::exists(&path) {
+        bail!("{} is not built; `cargo xtask test` builds it, or run `{build}`", path.display());
+    }
+    Ok(path)
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests find artefacts through this crate, and only through it")]
+fn setting(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
+}

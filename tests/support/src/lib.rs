@@ -1,0 +1,16 @@
+//! What end-to-end tests and the demo share: finding built artefacts, running the host and twins as processes, and a
+//! plain HTTP client for loopback.
+//!
+//! It must not link any host crate: what uses it sees the product only from outside, as its users do.
+
+mod artefacts;
+mod client;
+mod host;
+mod process;
+mod twin;
+
+pub use artefacts::{connector, connectors_dir, host_bin, profile_dir, target_dir, twin_bin};
+pub use client::{Answer, Client};
+pub use host::{HostOptions, HostProcess, Key, create_organization};
+pub use process::Process;
+pub use twin::{TwinOptions, TwinProcess};

@@ -1,0 +1,17 @@
+//! Twins: stateful local servers that behave like a vendor's API, misbehave on request, and keep the books that tests
+//! and the demo judge a run by.
+//!
+//! A twin is written from the vendor's documents alone (`reference/providers/<slug>.md`), so it must not touch any host
+//! crate, the SDK or a connector: a mistake shared by both sides would prove itself right. It listens on loopback only.
+
+mod body;
+pub mod book;
+mod control;
+pub mod core;
+pub mod faults;
+pub mod ontraport;
+pub mod server;
+mod window;
+
+pub use faults::{Fault, Rule, Script, When};
+pub use window::Allowance;

@@ -78,11 +78,11 @@ fn save(who: &Person) -> Result<(String, Change), Error> {
     let (first, last) = person::names(who);
     let mut contact = obj! { "email": &who.email, "firstname": first, "lastname": last };
     for field in who.fields.iter().filter(|field| is_custom(&field.key)) {
-        contact[&field.key] = match &field.value {
+        match &field.value {
             // Options of a list field are joined in the vendor's own way.
-            Value::Many(options) if !options.is_empty() => body::Json::into_json(format!("*/*{}*/*", options.join("*/*"))),
-            value => body::Json::into_json(value),
-        };
+            Value::Many(options) if !options.is_empty() => body::put(&mut contact, &field.key, format!("*/*{}*/*", options.join("*/*"))),
+            value => body::put(&mut contact, &field.key, value),
+        }
     }
     let saved = answer(Call::new("save").json(contact))?;
     let created = json::text(&saved, "/data/id").map(|id| (id, Change::Created));
@@ -123,11 +123,11 @@ fn find(email: &str) -> Result<Option<String>, Error> {
 
 /// Which of our tags are among a contact's tag ids (`*/*5*/*12*/*`). Names become ids one by one: an account may have thousands.
 fn still_there(ours: &[String], on_contact: &str) -> Result<Vec<String>, Error> {
-    let ids: Vec<&str> = on_contact.split("*/*").filter(|id| !id.is_empty()).collect();
+    let ids: Vec<&str> = on_contact.split(['*', '/']).filter(|id| !id.is_empty()).collect();
     let mut there = Vec::new();
     for name in ours.iter().filter(|_| !ids.is_empty()) {
         let named = obj! { "field": obj! { "field": "tag_name" }, "op": "=", "value": obj! { "value": name } };
-        let reply = answer(Call::new("list_tags").query("condition", body::Json::into_json([named])).query("range", PAGE))?;
+        let reply = answer(Call::new("list_tags").query("condition", json::print(&json::Value::from(vec![named]))).query("range", PAGE))?;
         let found = json::rows(&reply, "/data").iter().filter_map(|row| json::text(row, "/tag_id"));
         if found.into_iter().any(|id| ids.contains(&id.as_str())) {
             there.push(name.clone());

@@ -36,6 +36,21 @@ pub fn object(entries: impl IntoIterator<Item = (String, Value)>) -> Value {
     Value::Object(entries.into_iter().filter_map(|(key, value)| Some((key, tidy(value)?))).collect())
 }
 
+/// Adds a field to an object unless it is empty; for fields whose names are known at run time only.
+///
+/// ```
+/// use crm_connector_sdk::{body, obj};
+/// let mut contact = obj! { "email": "ann@example.com" };
+/// body::put(&mut contact, "f12", "gold");
+/// body::put(&mut contact, "f13", " ");
+/// assert_eq!(contact, serde_json::json!({ "email": "ann@example.com", "f12": "gold" }));
+/// ```
+pub fn put(object: &mut Value, key: &str, value: impl Json) {
+    if let (Value::Object(entries), Some(value)) = (object, tidy(value.into_json())) {
+        entries.insert(key.to_owned(), value);
+    }
+}
+
 /// `value` without what is empty, at every depth: null, blank text, and arrays and objects that hold nothing (more). `None`
 /// when nothing is left. `false` and `0` are values and stay; text is kept as it is, not trimmed.
 ///

@@ -38,6 +38,7 @@
 //! assert_eq!(fake::json_body(&played.sent[0])["tags"][0], "Rekomi affiliate");
 //! # }
 //! ```
+#![warn(missing_docs)]
 
 #[doc(hidden)]
 pub mod bindings;

@@ -53,8 +53,8 @@ impl HttpBody for TimedBody {
             }
             return Poll::Ready(frame.map(|f| f.map_err(Into::into)));
         }
-        let late = this.deadline.as_mut().poll(cx).is_ready()
-            || this.gap.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
+        let late =
+            this.deadline.as_mut().poll(cx).is_ready() || this.gap.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
         if late { Poll::Ready(Some(Err(BodyTimeout.into()))) } else { Poll::Pending }
     }
 

@@ -126,6 +126,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Every body here is an object; serde would also take its fields as a list.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", "expected an object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -171,8 +175,8 @@ impl FromRequestParts<App> for IfMatch {
             return Ok(Self(None));
         }
         let version = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).and_then(|t| t.parse().ok());
-        version.map(|v| Self(Some(v))).ok_or_else(|| {
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_header", "If-Match must be one ETag as an answer gave it, or *")
-        })
+        version
+            .map(|v| Self(Some(v)))
+            .ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "invalid_header", "If-Match must be one ETag as an answer gave it, or *"))
     }
 }

@@ -1,11 +1,11 @@
 //! `Idempotency-Key`: a POST that is sent twice has one effect and one answer. Kept for 24 hours per organization, route
 //! and key. File imports are left out: they stream, and are told apart by e-mail anyway.
 
+use axum::RequestExt;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::RequestExt;
 use crm_store::StoreError;
 use crm_store::model::{Kind, Put, RecordKey};
 use crm_sync::context::Context;
@@ -213,7 +213,8 @@ async fn write(ctx: &Context, record: &RecordKey, expect: u64, kept: Option<&Kep
 /// Each new key clears some expired ones behind it, so that they cannot pile up.
 async fn sweep(ctx: &Context, record: &RecordKey, now: u64) {
     let Ok(records) = ctx.store.page(&record.organization, Kind::Idempotency, Some(&record.id), EXPIRED_LOOKED_AT).await else { return };
-    let expired = records.into_iter().filter(|r| serde_json::from_str::<Kept>(&r.json).is_ok_and(|k| now.saturating_sub(k.at) >= LIFETIME_MS));
+    let expired =
+        records.into_iter().filter(|r| serde_json::from_str::<Kept>(&r.json).is_ok_and(|k| now.saturating_sub(k.at) >= LIFETIME_MS));
     let puts: Vec<Put> = expired
         .map(|r| Put {
             record: RecordKey { organization: r.organization, kind: r.kind, id: r.id },

@@ -23,9 +23,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use crm_sync::context::Context;
 
+use problem::Problem;
+
 pub use openapi::document as openapi_document;
 pub use outer::RequestId;
-pub use problem::{FieldProblem, Problem, VendorProblem};
+pub use problem::{FieldProblem, ProblemBody, VendorProblem};
 pub use serve::{Shutdown, Timeouts, serve, serve_with};
 
 pub(crate) const IMPORT_PATH: &str = "/v1/affiliates/import";
@@ -53,12 +55,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            json_bytes: 1024 * 1024,
-            file_bytes: 32 * 1024 * 1024,
-            body: Duration::from_secs(30),
-            file_total: Duration::from_secs(600),
-        }
+        Self { json_bytes: 1024 * 1024, file_bytes: 32 * 1024 * 1024, body: Duration::from_secs(30), file_total: Duration::from_secs(600) }
     }
 }
 

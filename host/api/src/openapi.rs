@@ -8,8 +8,8 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::problem::{FieldProblem, Problem, VendorProblem};
-use crate::{ApiState, App, Limits, routes};
+use crate::problem::{FieldProblem, ProblemBody, VendorProblem};
+use crate::{ApiState, App, IMPORT_PATH, Limits, routes};
 
 const KEY: &str = "api_key";
 
@@ -18,7 +18,7 @@ pub(crate) fn base() -> OpenApi {
     let mut components = ComponentsBuilder::new()
         .security_scheme(KEY, SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("rk_live_...").build()));
     for (name, schema) in [
-        (Problem::name(), Problem::schema()),
+        (ProblemBody::name(), ProblemBody::schema()),
         (FieldProblem::name(), FieldProblem::schema()),
         (VendorProblem::name(), VendorProblem::schema()),
     ] {
@@ -29,7 +29,9 @@ pub(crate) fn base() -> OpenApi {
             InfoBuilder::new()
                 .title("CRM connector host")
                 .version("1")
-                .description(Some("Brings approved affiliates into merchants' CRMs. Conventions: every error is problem+json with a stable code."))
+                .description(Some(
+                    "Brings approved affiliates into merchants' CRMs. Conventions: every error is problem+json with a stable code.",
+                ))
                 .build(),
         )
         .components(Some(components.build()))
@@ -43,20 +45,23 @@ pub fn document(state: ApiState) -> OpenApi {
     completed(routes::all(&app).into_openapi())
 }
 
-/// Adds the problems that every route can answer, and the header that every POST takes.
+/// Adds the problems that every route can answer, and the header that POSTs take.
 pub(crate) fn completed(mut document: OpenApi) -> OpenApi {
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let PathItem { get, post, patch, delete, .. } = item;
         for (operation, writes) in [(get, false), (post, true), (patch, true), (delete, true)] {
             let Some(operation) = operation else { continue };
             complete(operation, writes);
         }
-        if let Some(post) = &mut item.post {
+        // Imports stream, and tell rows apart by e-mail.
+        if let Some(post) = item.post.as_mut().filter(|_| path != IMPORT_PATH) {
             let header = ParameterBuilder::new()
                 .name("idempotency-key")
                 .parameter_in(ParameterIn::Header)
                 .required(Required::False)
-                .description(Some("Any text of at most 255 characters. Within 24 hours the same request is answered from the first one's answer."))
+                .description(Some(
+                    "Any text of at most 255 characters. Within 24 hours the same request is answered from the first one's answer.",
+                ))
                 .schema(Some(String::schema()))
                 .build();
             post.parameters.get_or_insert_default().push(RefOr::T(header));
@@ -66,6 +71,15 @@ pub(crate) fn completed(mut document: OpenApi) -> OpenApi {
 }
 
 fn complete(operation: &mut Operation, writes: bool) {
+    // The format asks for words here; the routes' own summary says it best.
+    let summary = operation.summary.clone().unwrap_or_else(|| "Done".to_owned());
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            response.description.clone_from(&summary);
+        }
+    }
     let mut statuses = vec![
         ("400", "The request cannot be read"),
         ("401", "No valid API key"),
@@ -87,7 +101,7 @@ fn complete(operation: &mut Operation, writes: bool) {
         ]);
     }
     for (status, description) in statuses {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
         let response = ResponseBuilder::new().description(description).content("application/problem+json", content).build();
         operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
     }

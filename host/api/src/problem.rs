@@ -1,6 +1,8 @@
 //! Every error of the API: `application/problem+json` (RFC 9457) with a stable `code`. Handlers return a [`Problem`]; the
 //! outermost layer writes its body, so that the request id is in it whatever went wrong.
 
+use std::ops::{Deref, DerefMut};
+
 use axum::response::{IntoResponse, Response};
 use crm_contract::ports::GuestFault;
 use crm_contract::types::Error as VendorError;
@@ -11,7 +13,8 @@ use utoipa::ToSchema;
 
 /// An error as clients see it. Decide by `code`; `detail` is for people and may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct ProblemBody {
     /// `urn:crm-host:problem:` and the code.
     #[serde(rename = "type")]
     pub kind: String,
@@ -39,6 +42,25 @@ pub struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
     pub(crate) retry_after_s: Option<u32>,
+}
+
+/// What handlers fail with: small to hand around, whatever it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Problem(Box<ProblemBody>);
+
+impl Deref for Problem {
+    type Target = ProblemBody;
+
+    fn deref(&self) -> &ProblemBody {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut ProblemBody {
+        &mut self.0
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -94,9 +116,9 @@ const TITLES: &[(&str, &str)] = &[
 ];
 
 impl Problem {
-    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         let title = TITLES.iter().find(|(known, _)| *known == code).map_or("The state of things forbids it", |(_, title)| *title);
-        Self {
+        Self(Box::new(ProblemBody {
             kind: format!("urn:crm-host:problem:{code}"),
             title: title.to_owned(),
             status: status.as_u16(),
@@ -108,28 +130,28 @@ impl Problem {
             existing: None,
             request_id: String::new(),
             retry_after_s: None,
-        }
+        }))
     }
 
     /// A wrong field.
-    pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: &str, detail: impl Into<String>) -> Self {
         ServiceError::invalid(field, detail).into()
     }
 
-    pub fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         // The same words whatever was looked for: an id of someone else is as absent as one that never was.
         Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing with this address or id")
     }
 
-    pub fn unauthorized() -> Self {
+    pub(crate) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "send an API key as `Authorization: Bearer rk_live_...`")
     }
 
-    pub fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "try again; if it stays, ask for help with this request id")
     }
 
-    pub fn retry_after(mut self, seconds: u32) -> Self {
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
@@ -188,9 +210,7 @@ impl From<ServiceError> for Problem {
             ServiceError::Changed => Self::new(StatusCode::CONFLICT, "changed", "it was changed meanwhile: read it again"),
             ServiceError::Vendor { error } => of_vendor(&error),
             ServiceError::Unsupported(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported", detail),
-            ServiceError::Fault(GuestFault::Busy) => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "connector_busy", detail).retry_after(2)
-            }
+            ServiceError::Fault(GuestFault::Busy) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "connector_busy", detail).retry_after(2),
             ServiceError::Fault(_) => Self::new(StatusCode::BAD_GATEWAY, "connector_fault", detail),
             ServiceError::NoSpace => Self::new(StatusCode::INSUFFICIENT_STORAGE, "no_space", detail).retry_after(60),
             ServiceError::Unavailable(_) => {

@@ -111,10 +111,7 @@ pub async fn serve_with(listener: TcpListener, router: Router, timeouts: Timeout
     Ok(())
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(tokio::sync::OwnedSemaphorePermit, tokio::net::TcpStream)> {
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(tokio::sync::OwnedSemaphorePermit, tokio::net::TcpStream)> {
     let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     // Small answers should leave at once.

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use crm_store::Store;
+use crm_store::sled_store::SledStore;
+use crm_sync::context::Context;
 use crm_sync::domain::KeyScope;
 use crm_sync::services::keys;
 
 use crate::cli::{AdminCommand, DataArgs};
-use crate::wire::{self, SystemClock};
+use crate::wire::{self, Nobody, SystemClock};
 
 pub(crate) fn run(command: AdminCommand) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the async runtime cannot be started")?;
@@ -28,9 +30,10 @@ pub(crate) fn run(command: AdminCommand) -> Result<ExitCode> {
 
 async fn create_organization(data: &DataArgs, name: &str) -> Result<()> {
     let store = wire::open_store(data, &wire::master_key(data)?)?;
-    let organization = keys::create_organization(store.as_ref(), &SystemClock, name).await?;
-    let (_, key) = keys::create_key(store.as_ref(), &SystemClock, &organization.id, "first key", KeyScope::ReadWrite).await?;
-    say(&serde_json::json!({ "organization": organization.id, "key": key }))?;
+    let context = context(store.clone());
+    let organization = keys::create_organization(&context, name).await?;
+    let created = keys::create_key(&context, &organization.id, "first key", KeyScope::ReadWrite).await?;
+    say(&serde_json::json!({ "organization": organization.id, "key": created.secret }))?;
     store.close().await.context("the store did not close cleanly")
 }
 
@@ -41,8 +44,8 @@ async fn create_key(data: &DataArgs, organization: &str, name: &str, scope: &str
         other => anyhow::bail!("unknown scope {other}: use read or read_write"),
     };
     let store = wire::open_store(data, &wire::master_key(data)?)?;
-    let (record, key) = keys::create_key(store.as_ref(), &SystemClock, organization, name, scope).await?;
-    say(&serde_json::json!({ "organization": organization, "id": record.id, "key": key }))?;
+    let created = keys::create_key(&context(store.clone()), organization, name, scope).await?;
+    say(&serde_json::json!({ "organization": organization, "id": created.record.id, "key": created.secret }))?;
     store.close().await.context("the store did not close cleanly")
 }
 
@@ -61,14 +64,18 @@ async fn export(data: &DataArgs, to: &str) -> Result<()> {
 }
 
 fn import(data: &DataArgs, from: &str) -> Result<()> {
-    let key = wire::master_key(data)?;
     let mut input: Box<dyn Read> = match from {
         "-" => Box::new(io::stdin().lock()),
         path => Box::new(File::open(path).with_context(|| format!("{path} cannot be read"))?),
     };
-    let rows = crm_store::sled_store::import(&wire::store_dir(&data.data), key, &mut BufReader::new(&mut input))?;
+    let rows = crm_store::admin::import(&wire::store_dir(&data.data), &mut BufReader::new(&mut input))?;
     eprintln!("{rows} rows imported");
     Ok(())
+}
+
+/// What the services need, with no connector loaded and no way out: administration runs neither.
+fn context(store: Arc<SledStore>) -> Context {
+    Context { store, guests: Arc::new(Nobody), gateway: Arc::new(Nobody), clock: Arc::new(SystemClock), config: Arc::default() }
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command is its output")]

@@ -66,6 +66,9 @@ pub(crate) struct ServeArgs {
     /// Seconds that attempts in flight get to end after SIGTERM.
     #[arg(long, env = "CRM_HOST_DRAIN", default_value_t = 25)]
     pub(crate) drain: u64,
+    /// Mark the console's cookie `Secure`: set it wherever TLS ends in front of this host.
+    #[arg(long, env = "CRM_HOST_SECURE_COOKIES")]
+    pub(crate) secure_cookies: bool,
     /// Sends an endpoint's calls to a loopback server: `SLUG.ENDPOINT=http://127.0.0.1:PORT/path`. Development builds only.
     #[cfg(feature = "dev-endpoints")]
     #[arg(long)]

@@ -24,7 +24,7 @@ fn inspect(file: &std::path::Path, json: bool, allow_wasi: bool) -> Result<ExitC
     let scratch = std::env::temp_dir().join(format!("crm-host-inspect-{}", std::process::id()));
     let wasi = if allow_wasi { vec![manifest.connector.slug.clone()] } else { Vec::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the async runtime cannot be started")?;
-    let key = crm_store::MasterKey::generate();
+    let key = crm_store::MasterKey::generate()?;
     let engine = wire::engine(&scratch, &key, &wasi)?;
     let size = bytes.len();
     let digest = runtime.block_on(engine.load(bytes));

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use crm_api::ApiState;
+use crm_api::{ApiState, Shutdown};
 use crm_egress::{Egress, EgressConfig};
 use crm_store::Store;
+use crm_store::sled_store::SledStore;
 use crm_sync::context::{Config, Context};
 use crm_sync::worker::Workers;
 use tokio::net::TcpListener;
@@ -21,6 +22,8 @@ use crate::wire::{self, SystemClock};
 
 /// `EX_TEMPFAIL`: start me again.
 const BROKEN: u8 = 75;
+/// A commit that takes longer than this never ends.
+const HUNG: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: ServeArgs) -> Result<ExitCode> {
     rustix::process::setrlimit(rustix::process::Resource::Core, rustix::process::Rlimit { current: Some(0), maximum: Some(0) })
@@ -47,11 +50,13 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     };
     let draining = Arc::new(AtomicBool::new(false));
     let state = ApiState { ctx: context.clone(), metrics: Arc::new(move || metrics.render()), draining: draining.clone() };
-    let router = crm_api::router(state).merge(crm_web::router(crm_web::WebState::new(context.clone())));
+    let pages = crm_web::router(crm_web::WebState { ctx: context.clone(), secure_cookies: args.secure_cookies });
+    let router = crm_api::router(state).merge(pages);
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr().context("the listening address is unknown")?;
     let stop = CancellationToken::new();
-    let server = tokio::spawn(crm_api::serve(listener, router, stop.clone()));
+    let shutdown = Shutdown::on(stop.clone().cancelled_owned()).grace(Duration::from_secs(5));
+    let server = tokio::spawn(crm_api::serve(listener, router, shutdown));
     let mut workers = Workers::start(context.clone());
     let keeper = tokio::spawn(crate::retention::keep(store.clone(), context.clone(), args.keep_days, stop.clone()));
     announce(address)?;
@@ -62,7 +67,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
             tracing::error!(error = %gone, "stopping: the store failed");
             true
         }
-        () = broken_store(store.clone()) => true,
+        () = broken_store(&store) => true,
     };
     draining.store(true, Ordering::Relaxed);
     if broken {
@@ -76,7 +81,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         return Ok(ExitCode::from(BROKEN));
     }
     stop.cancel();
-    let _served = tokio::time::timeout(Duration::from_secs(5), server).await;
+    drop(tokio::time::timeout(Duration::from_secs(6), server).await);
     keeper.abort();
     store.close().await.context("the store did not close cleanly; what was acknowledged is on disk")?;
     tracing::info!("stopped");
@@ -102,14 +107,14 @@ fn config(args: &ServeArgs) -> Config {
 }
 
 fn egress_config(args: &ServeArgs, clock: Arc<SystemClock>) -> Result<EgressConfig> {
-    let config = EgressConfig::new(args.user_agent.clone(), clock).context("egress cannot be configured")?;
+    let config = EgressConfig::system(&args.user_agent, clock).context("egress cannot be configured")?;
     #[cfg(feature = "dev-endpoints")]
     let config = {
         let mut config = config;
         if !args.dev_endpoint.is_empty() {
             tracing::warn!(endpoints = ?args.dev_endpoint, "DEVELOPMENT BUILD: these endpoints go to loopback; never serve merchants with this");
         }
-        config.dev_endpoints = Some(crm_egress::DevEndpoints::parse(&args.dev_endpoint).context("--dev-endpoint")?);
+        config.dev_endpoints = Some(crm_egress::DevEndpoints::parse(&args.dev_endpoint).context("--dev-endpoint cannot be used")?);
         config
     };
     Ok(config)
@@ -127,11 +132,15 @@ fn told_to_stop() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// Completes when the store has failed for good.
-async fn broken_store(store: Arc<dyn Store>) {
+/// Completes when the store has failed for good, or hangs.
+async fn broken_store(store: &SledStore) {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {
         tick.tick().await;
+        if let Some(busy) = store.busy_for().filter(|busy| *busy > HUNG) {
+            tracing::error!(?busy, "stopping: the store has not finished a commit for too long");
+            return;
+        }
         if let Err(error @ crm_store::StoreError::Broken(_)) = store.health() {
             tracing::error!(%error, "stopping: the store failed");
             return;

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
-use crm_contract::ports::Clock;
+use async_trait::async_trait;
+use crm_catalog::model::Manifest;
+use crm_contract::ports::{Clock, Digest, Gateway, GuestFault, GuestLog, Guests, Journal, Mode, Outbound, Scope};
+use crm_contract::types::{Answer, Invocation, Request, Response, Unanswered};
 use crm_engine::{Compiler, Engine, EngineConfig, Limits};
 use crm_store::sled_store::{OpenOptions, SledStore};
 use crm_store::{MasterKey, StoreError};
@@ -23,10 +26,51 @@ impl Clock for SystemClock {
     }
 }
 
+/// Stands for engine and egress where no connector may run: it knows none and refuses every call.
+pub(crate) struct Nobody;
+
+#[async_trait]
+impl Guests for Nobody {
+    async fn call(&self, digest: &Digest, _: Invocation, _: Arc<dyn Outbound>, _: Arc<dyn GuestLog>) -> Result<Answer, GuestFault> {
+        Err(GuestFault::NotLoaded(digest.0.clone()))
+    }
+
+    fn loaded(&self) -> Vec<(Digest, Arc<Manifest>)> {
+        Vec::new()
+    }
+
+    fn active(&self, _: &str) -> Option<(Digest, Arc<Manifest>)> {
+        None
+    }
+
+    fn manifest(&self, _: &Digest) -> Option<Arc<Manifest>> {
+        None
+    }
+}
+
+impl Gateway for Nobody {
+    fn open(&self, _: Scope, _: Mode, _: Arc<dyn Journal>) -> Arc<dyn Outbound> {
+        Arc::new(Self)
+    }
+
+    fn ready_at(&self, _: &Scope, _: u32) -> Option<u64> {
+        None
+    }
+
+    fn throttled(&self, _: &Scope, _: Option<&str>, _: Option<u32>) {}
+}
+
+#[async_trait]
+impl Outbound for Nobody {
+    async fn send(&self, _: Request) -> Result<Response, Unanswered> {
+        Err(Unanswered::Refused("no call leaves during administration".into()))
+    }
+}
+
 /// The master key: from the environment or the key file in the data folder.
 pub(crate) fn master_key(args: &DataArgs) -> Result<MasterKey> {
     match &args.key {
-        Some(text) => MasterKey::from_base64(text).context("CRM_HOST_KEY cannot be used"),
+        Some(text) => MasterKey::from_base64_env(text).context("CRM_HOST_KEY cannot be used"),
         None => {
             std::fs::create_dir_all(&args.data).with_context(|| format!("cannot create the data folder {}", args.data.display()))?;
             let path = args.data.join("master.key");

@@ -140,7 +140,8 @@ impl<'m> Check<'m, '_> {
 fn circle<'n>(needs: &BTreeMap<&'n str, Vec<&'n str>>) -> Option<&'n str> {
     let mut settled: BTreeSet<&str> = BTreeSet::new();
     loop {
-        let next = needs.iter().find(|(name, on)| !settled.contains(**name) && on.iter().all(|o| settled.contains(o) || !needs.contains_key(o)));
+        let next =
+            needs.iter().find(|(name, on)| !settled.contains(**name) && on.iter().all(|o| settled.contains(o) || !needs.contains_key(o)));
         match next {
             Some((name, _)) => {
                 settled.insert(name);

@@ -147,13 +147,16 @@ mod tests {
         assert!(save.fields.contains(&"contact.fields.(Tag field)".to_owned()));
         assert_eq!(save.new_only, ["contact.status"]);
         assert_eq!(save.constants, [("contact.source".to_owned(), "affiliates".to_owned())]);
-        assert_eq!(page.untag.len(), 1);
+        assert_eq!(page.untag.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["find", "untag"]);
         assert!(page.sync.iter().any(|c| c.read && c.name == "find"));
     }
 
     #[test]
     fn hosts_are_shown_as_declared() {
-        assert_eq!(hosts(&manifest()), ["*.acme.example", "api.acme.example", "eu.acme.example", "login.acme.example", "us.acme.example"]);
+        assert_eq!(
+            hosts(&manifest()),
+            ["*.acme.example", "api.acme.example", "api.acme.example:8443", "eu.acme.example", "login.acme.example", "us.acme.example"]
+        );
     }
 
     #[test]

@@ -65,7 +65,15 @@ impl Changes {
     }
 
     /// More of a set is wider; `more` is for a set whose members restrain.
-    fn set<T: Ord + std::fmt::Display>(&mut self, about: &str, old: BTreeSet<T>, new: BTreeSet<T>, more: Direction, may: &str, may_not: &str) {
+    fn set<T: Ord + std::fmt::Display>(
+        &mut self,
+        about: &str,
+        old: BTreeSet<T>,
+        new: BTreeSet<T>,
+        more: Direction,
+        may: &str,
+        may_not: &str,
+    ) {
         let less = if more == Direction::Wider { Direction::Narrower } else { Direction::Wider };
         for item in new.difference(&old) {
             self.push(more, about, format!("{may} `{item}`"));
@@ -101,8 +109,10 @@ fn endpoints(changes: &mut Changes, old: &Manifest, new: &Manifest) {
             let name = |a: &Option<String>| a.clone().unwrap_or_else(|| "nothing".into());
             changes.wider(&about, format!("is authenticated by `{}` instead of `{}`", name(&e.auth), name(&before.auth)));
         }
-        if e.keep_path && !before.keep_path {
-            changes.wider(&about, "keeps the path that the merchant typed");
+        match (before.keep_path, e.keep_path) {
+            (false, true) => changes.wider(&about, "keeps the path that the merchant typed"),
+            (true, false) => changes.narrower(&about, "no longer keeps the path that the merchant typed"),
+            _ => {}
         }
         if before.headers != e.headers {
             changes.wider(&about, "sends other constant headers");
@@ -111,9 +121,7 @@ fn endpoints(changes: &mut Changes, old: &Manifest, new: &Manifest) {
 }
 
 fn credentials(changes: &mut Changes, old: &Manifest, new: &Manifest) {
-    let names = |m: &Manifest| -> BTreeSet<String> {
-        m.credentials.iter().map(|c| c.name.clone()).collect()
-    };
+    let names = |m: &Manifest| -> BTreeSet<String> { m.credentials.iter().map(|c| c.name.clone()).collect() };
     changes.set("credentials", names(old), names(new), Direction::Wider, "asks for", "no longer asks for");
     for c in &new.credentials {
         let Some(before) = old.credential(&c.name) else { continue };
@@ -189,10 +197,21 @@ fn limit(changes: &mut Changes, about: &str, old: &Limit, new: &Limit) {
 }
 
 fn effort(changes: &mut Changes, old: &Manifest, new: &Manifest) {
-    changes.set("supports", texts(&old.supports.person), texts(&new.supports.person), Direction::Wider, "now uses the person's", "no longer uses the person's");
+    changes.set(
+        "supports",
+        texts(&old.supports.person),
+        texts(&new.supports.person),
+        Direction::Wider,
+        "now uses the person's",
+        "no longer uses the person's",
+    );
     let functions = |m: &Manifest| -> BTreeSet<&'static str> {
         let s = &m.supports;
-        [("prepare", s.prepare), ("untag-contact", s.untag), ("lookup-contact", s.lookup)].into_iter().filter(|(_, on)| *on).map(|(n, _)| n).collect()
+        [("prepare", s.prepare), ("untag-contact", s.untag), ("lookup-contact", s.lookup)]
+            .into_iter()
+            .filter(|(_, on)| *on)
+            .map(|(n, _)| n)
+            .collect()
     };
     changes.set("supports", functions(old), functions(new), Direction::Wider, "may now be asked to", "is no longer asked to");
     changes.number("sync", "calls for a new contact", old.sync.new.into(), new.sync.new.into());

@@ -58,7 +58,9 @@ fn is_public_suffix_like(suffix: &str) -> bool {
     let (last, second) = (labels.next().unwrap_or_default(), labels.next());
     match second {
         None => true,
-        Some(second) => labels.next().is_none() && last.len() == 2 && ["co", "com", "net", "org", "ac", "gov", "edu", "ne", "or"].contains(&second),
+        Some(second) => {
+            labels.next().is_none() && last.len() == 2 && ["co", "com", "net", "org", "ac", "gov", "edu", "ne", "or"].contains(&second)
+        }
     }
 }
 
@@ -94,7 +96,20 @@ mod tests {
 
     #[test]
     fn ip_addresses_and_private_names_are_no_hosts() {
-        for host in ["127.0.0.1", "0x7f.1", "2130706433", "[::1]", "localhost", "db.internal", "a.local", "1.2", "x.0x1", "nas.home.arpa", "a..b", ""] {
+        for host in [
+            "127.0.0.1",
+            "0x7f.1",
+            "2130706433",
+            "[::1]",
+            "localhost",
+            "db.internal",
+            "a.local",
+            "1.2",
+            "x.0x1",
+            "nas.home.arpa",
+            "a..b",
+            "",
+        ] {
             assert!(!is_host(host), "{host}");
         }
     }

@@ -1,8 +1,6 @@
 //! The reference of `connector.toml`, written from the schema: the chapter in `connectors/SPEC.md` is this text, and a test
 //! holds the two together.
 
-use std::fmt::Write;
-
 use crate::scenarios::{Asked, SCENARIOS};
 use crate::schema::{Key, Kind, MANIFEST, Table};
 
@@ -14,8 +12,7 @@ pub fn manifest() -> String {
             Kind::Table(t) => table(&mut out, &format!("[{}]", key.name), key, t, key.name),
             Kind::Tables(t) => table(&mut out, &format!("[[{}]]", key.name), key, t, key.name),
             _ => {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "#### `[{}]` ({})\n\n{} {}.\n\n", key.name, need(key), key.doc, capital(&key.kind.words()));
+                out.push_str(&format!("#### `[{}]` ({})\n\n{} {}.\n\n", key.name, need(key), key.doc, capital(&key.kind.words())));
             }
         }
     }
@@ -38,16 +35,16 @@ pub fn scenarios() -> String {
             Asked::Untag => "with `supports.untag`",
             Asked::Lookup => "with `supports.lookup`",
         };
-        let _ = writeln!(out, "| `{}` | `{}` | {asked} | {} |", s.name, s.function, s.demand);
+        out.push_str(&format!("| `{}` | `{}` | {asked} | {} |\n", s.name, s.function, s.demand));
     }
     out
 }
 
 fn table(out: &mut String, title: &str, key: &Key, table: &Table, path: &str) {
-    let _ = write!(out, "#### `{title}` ({})\n\n{}\n\n", need(key), table.doc);
+    out.push_str(&format!("#### `{title}` ({})\n\n{}\n\n", need(key), table.doc));
     rows(out, table.keys);
     for variant in table.variants {
-        let _ = write!(out, "`type = \"{}\"`: {}\n\n", variant.name, variant.doc);
+        out.push_str(&format!("`type = \"{}\"`: {}\n\n", variant.name, variant.doc));
         rows(out, variant.keys);
     }
     let variants = table.variants.iter().flat_map(|v| v.keys);
@@ -68,7 +65,13 @@ fn rows(out: &mut String, keys: &[Key]) {
             Kind::Table(t) | Kind::Tables(t) if key.doc.is_empty() => t.doc,
             _ => key.doc,
         };
-        let _ = writeln!(out, "| `{}` | {} | {} | {} |", key.name, key.kind.words(), key.default.unwrap_or("**required**"), doc.replace('|', "\\|"));
+        out.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            key.name,
+            key.kind.words(),
+            key.default.unwrap_or("**required**"),
+            doc.replace('|', "\\|")
+        ));
     }
     out.push('\n');
 }

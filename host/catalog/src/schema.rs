@@ -109,3 +109,52 @@ pub(crate) static MANIFEST: Table = table(
         may("differences", Kind::Tables(&rules::DIFFERENCE), "none", ""),
     ],
 );
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The types write every key, also those without a value: so the two sets must be equal, table by table.
+    fn compare(value: &Value, table: &Table, path: &str) {
+        let Value::Object(map) = value else { panic!("{path} is no table") };
+        let variant = table.variants.iter().find(|v| map.get("type").and_then(Value::as_str) == Some(v.name));
+        let keys: Vec<&Key> = table.keys.iter().chain(variant.iter().flat_map(|v| v.keys)).collect();
+        let mut schema: Vec<&str> = keys.iter().map(|k| k.name).collect();
+        let mut types: Vec<&str> = map.keys().map(String::as_str).collect();
+        schema.sort_unstable();
+        types.sort_unstable();
+        assert_eq!(schema, types, "{path}");
+        for key in keys {
+            let (value, path) = (&map[key.name], format!("{path}.{}", key.name));
+            match &key.kind {
+                Kind::Table(table) if !value.is_null() => compare(value, table, &path),
+                Kind::Tables(table) => value.as_array().into_iter().flatten().for_each(|v| compare(v, table, &path)),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn schema_and_types_have_the_same_keys() {
+        let manifest = crate::parse(include_str!("../tests/good/full.toml"), "full.toml").unwrap();
+        compare(&serde_json::to_value(&manifest).unwrap(), &MANIFEST, "");
+    }
+
+    #[test]
+    fn every_key_says_what_it_means() {
+        fn walk(table: &Table) {
+            for key in table.keys.iter().chain(table.variants.iter().flat_map(|v| v.keys)) {
+                match &key.kind {
+                    Kind::Table(inner) | Kind::Tables(inner) => {
+                        assert!(!inner.doc.is_empty(), "{}", key.name);
+                        walk(inner);
+                    }
+                    _ => assert!(!key.doc.is_empty(), "{}", key.name),
+                }
+            }
+        }
+        walk(&MANIFEST);
+    }
+}

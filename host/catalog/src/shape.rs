@@ -27,7 +27,9 @@ pub(crate) fn is_slug(text: &str) -> bool {
 /// `1.2.3` or `1.2.3-pre.1`, numbers without leading zeros.
 pub(crate) fn is_version(text: &str) -> bool {
     let (core, pre) = text.split_once('-').map_or((text, None), |(core, pre)| (core, Some(pre)));
-    let number = |part: &str| !part.is_empty() && part.len() <= 9 && part.chars().all(|c| c.is_ascii_digit()) && (part == "0" || !part.starts_with('0'));
+    let number = |part: &str| {
+        !part.is_empty() && part.len() <= 9 && part.chars().all(|c| c.is_ascii_digit()) && (part == "0" || !part.starts_with('0'))
+    };
     let word = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     core.split('.').count() == 3 && core.split('.').all(number) && pre.is_none_or(|p| p.len() <= 40 && p.split('.').all(word))
 }
@@ -49,8 +51,25 @@ pub(crate) fn is_header_value(text: &str) -> bool {
 /// Headers that frame a request or name its way: only the HTTP client sets them.
 pub(crate) fn is_framing_header(name: &str) -> bool {
     const FRAMING: &[&str] = &[
-        "host", "connection", "content-length", "content-encoding", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive",
-        "accept-encoding", "cookie", "cookie2", "set-cookie", "forwarded", "via", "date", "origin", "referer",
+        "host",
+        "connection",
+        "content-length",
+        "content-encoding",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "keep-alive",
+        "accept-encoding",
+        "cookie",
+        "cookie2",
+        "set-cookie",
+        "forwarded",
+        "via",
+        "date",
+        "origin",
+        "referer",
     ];
     let name = name.to_ascii_lowercase();
     FRAMING.contains(&name.as_str()) || name.starts_with("proxy-") || name.starts_with("x-forwarded-") || name.starts_with("sec-")

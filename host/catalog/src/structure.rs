@@ -62,7 +62,9 @@ impl Walk<'_> {
                 out.insert(key.name.to_owned(), value);
             }
         }
-        if !schema.variants.is_empty() && !out.get("type").and_then(Value::as_str).is_some_and(|t| schema.variants.iter().any(|v| v.name == t)) {
+        if !schema.variants.is_empty()
+            && !out.get("type").and_then(Value::as_str).is_some_and(|t| schema.variants.iter().any(|v| v.name == t))
+        {
             self.whole = false;
         }
         for key in keys {
@@ -134,7 +136,11 @@ impl Walk<'_> {
         // Invisible characters would let a page show something other than what is sent.
         let bad = text.chars().find(|c| (c.is_control() && !matches!(c, '\n' | '\t' | '\r')) || is_invisible(*c));
         if let Some(c) = bad {
-            self.report.structural(at, name, format!("holds the character U+{:04X}; control and direction characters are not allowed", c as u32));
+            self.report.structural(
+                at,
+                name,
+                format!("holds the character U+{:04X}; control and direction characters are not allowed", c as u32),
+            );
         }
         bad.is_none()
     }
@@ -229,7 +235,9 @@ impl Walk<'_> {
             DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix()).ok().map(Value::from),
             DeValue::Float(f) => f.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
             DeValue::Datetime(_) => None,
-            DeValue::Array(items) => return items.iter().map(|v| self.any(v.get_ref(), label, at)).collect::<Option<Vec<_>>>().map(Value::Array),
+            DeValue::Array(items) => {
+                return items.iter().map(|v| self.any(v.get_ref(), label, at)).collect::<Option<Vec<_>>>().map(Value::Array);
+            }
             DeValue::Table(table) => {
                 let mut out = Map::new();
                 for (name, value) in table {

@@ -80,7 +80,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn rules(fold: Fold, max_len: Option<u32>, forbid: &str, separator: Option<&str>) -> TagRules {
-        let tags = Tags { model: TagModel::Name, fold, max_len, forbid: forbid.into(), separator: separator.map(Into::into), ..Tags::default() };
+        let tags =
+            Tags { model: TagModel::Name, fold, max_len, forbid: forbid.into(), separator: separator.map(Into::into), ..Tags::default() };
         TagRules::of(&tags)
     }
 

@@ -73,6 +73,10 @@ pub enum LogLevel {
     Error,
 }
 
+/// Starts the text of `Unanswered::Refused` when it is the credentials that cannot be used (no token to be had, a key of the wrong
+/// form): the worker then parks the connection, whatever the guest makes of it.
+pub const CREDENTIALS_REFUSED: &str = "credentials: ";
+
 /// Where a guest's log lines go, already cut to their limits and escaped by `engine`.
 pub trait GuestLog: Send + Sync {
     fn line(&self, level: LogLevel, text: &str);

@@ -98,6 +98,7 @@ impl Clients {
         Ok(client)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this room is the one that may build HTTP clients")]
     fn build(&self, plain: bool) -> Result<reqwest::Client, EgressError> {
         let mut tls = self.tls.clone();
         // Tickets of one client must not be offered by another.

@@ -30,11 +30,28 @@ mod on {
                 Some(Host::Ipv6(ip)) => ip.is_loopback(),
                 _ => false,
             };
-            if !loopback || parsed.scheme() != "http" || parsed.query().is_some() || parsed.fragment().is_some() || !parsed.username().is_empty() {
+            if !loopback
+                || parsed.scheme() != "http"
+                || parsed.query().is_some()
+                || parsed.fragment().is_some()
+                || !parsed.username().is_empty()
+            {
                 return Err(refuse());
             }
             self.by_name.insert((connector.to_owned(), endpoint.to_owned()), parsed.as_str().trim_end_matches('/').to_owned());
             Ok(self)
+        }
+
+        /// From words such as `acme.api=http://127.0.0.1:8080/v1` or `acme.api@eu=...`.
+        pub fn parse<S: AsRef<str>>(words: &[S]) -> Result<Self, EgressError> {
+            words.iter().try_fold(Self::new(), |all, word| {
+                let word = word.as_ref();
+                let parts = word.split_once('=').and_then(|(name, url)| Some((name.split_once('.')?, url)));
+                let Some(((connector, endpoint), url)) = parts else {
+                    return Err(EgressError::NotLoopback { endpoint: word.to_owned(), url: String::new() });
+                };
+                all.with(connector, endpoint, url)
+            })
         }
 
         pub(crate) fn find(&self, connector: &str, endpoint: &str, choice: Option<&str>) -> Option<&str> {

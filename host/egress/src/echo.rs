@@ -30,10 +30,7 @@ impl Echo {
         }
         let automaton = (!spellings.is_empty())
             .then(|| {
-                AhoCorasick::builder()
-                    .match_kind(MatchKind::LeftmostLongest)
-                    .kind(Some(AhoCorasickKind::ContiguousNFA))
-                    .build(&spellings)
+                AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).kind(Some(AhoCorasickKind::ContiguousNFA)).build(&spellings)
             })
             .and_then(Result::ok);
         for mut spelling in spellings {

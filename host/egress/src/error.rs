@@ -17,8 +17,7 @@ pub enum EgressError {
     NotLoopback { endpoint: String, url: String },
 }
 
-/// First words of a refusal that only new credentials can lift; `sync` parks the connection on it.
-pub const CREDENTIALS_REFUSED: &str = "credentials: ";
+pub use crm_contract::ports::CREDENTIALS_REFUSED;
 
 /// The manifest or a safety rule forbids the call: one variant per check, in the order in which they are made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crm_catalog::model::Manifest;
+use crm_catalog::model::{Manifest, Stage};
 use crm_contract::ports::{Clock, Gateway, Journal, Mode, Outbound, Scope};
 
 use crate::auth::Tokens;
@@ -12,7 +12,7 @@ use crate::dev::DevEndpoints;
 use crate::error::EgressError;
 use crate::limit::Ledger;
 use crate::limits::Limits;
-use crate::net::{CheckedResolver, OwnAddresses, Resolve};
+use crate::net::{CheckedResolver, OwnAddresses, Resolve, SystemResolver};
 use crate::plan::{Plan, Plans};
 use crate::request::Guards;
 use crate::session::{Core, Session};
@@ -37,6 +37,11 @@ impl EgressConfig {
     pub fn new(user_agent: impl Into<String>, clock: Arc<dyn Clock>, resolver: Arc<dyn Resolve>) -> Self {
         let (own_addresses, dev_endpoints) = (Vec::new(), None);
         Self { user_agent: user_agent.into(), clock, resolver, own_addresses, dev_endpoints, timeouts: Timeouts::default() }
+    }
+
+    /// The same with the system's name servers.
+    pub fn system(user_agent: impl Into<String>, clock: Arc<dyn Clock>) -> Result<Self, EgressError> {
+        Ok(Self::new(user_agent, clock, Arc::new(SystemResolver::new()?)))
     }
 }
 
@@ -79,9 +84,15 @@ impl Egress {
     }
 }
 
-/// Promises are made and claimed by connection and stage.
+/// Promises are made and claimed by connection. A lane's jobs may turn out to sync, untag or look up: they share theirs.
 fn run_key(scope: &Scope) -> String {
-    format!("{}:{}{}:{}{:?}", scope.organization.len(), scope.organization, scope.connection.len(), scope.connection, scope.stage)
+    let kind = match scope.stage {
+        Stage::Sync | Stage::Untag | Stage::Lookup => "job",
+        Stage::Verify => "verify",
+        Stage::Pick => "pick",
+        Stage::Prepare => "prepare",
+    };
+    format!("{}:{}{}:{}{kind}", scope.organization.len(), scope.organization, scope.connection.len(), scope.connection)
 }
 
 impl Gateway for Egress {
@@ -91,7 +102,16 @@ impl Gateway for Egress {
             Mode::Live => self.core.limits.ledger.claim(&run_key(&scope), self.core.clock.now_ms()),
             Mode::Preview | Mode::Replay => None,
         };
-        Arc::new(Session { core: self.core.clone(), plan, scope, mode, journal, promised, guards: Guards::default(), run: Default::default() })
+        Arc::new(Session {
+            core: self.core.clone(),
+            plan,
+            scope,
+            mode,
+            journal,
+            promised,
+            guards: Guards::default(),
+            run: Default::default(),
+        })
     }
 
     fn ready_at(&self, scope: &Scope, calls: u32) -> Option<u64> {

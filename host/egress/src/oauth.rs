@@ -40,7 +40,9 @@ impl Core {
         if let Some(kept) = open.token(&auth.name).filter(|t| usable(t)) {
             return Ok(kept);
         }
-        let key = format!("{}:{}{}:{}{}:{}", scope.organization.len(), scope.organization, scope.connection.len(), scope.connection, plan.slug, auth.name);
+        // The credential itself counts: after it was typed anew, an old refusal says nothing.
+        let lane = format!("{}:{}{}:{}", scope.organization.len(), scope.organization, scope.connection.len(), scope.connection);
+        let key = format!("{lane}{}:{}:{}", plan.slug, auth.name, open.fingerprint);
         let flight = self.tokens.flight(key);
         let mut refused = flight.lock.lock().await;
         // Whoever held the lock before us may have renewed it.
@@ -126,7 +128,8 @@ impl Core {
         let started = self.clock.now_ms();
         let raw = self.transmit(&plan.slug, &target, out).await.map_err(|failed| failed.why)?;
         let answer = parse_answer(oauth, &raw.body, stored, started);
-        metrics::counter!("egress_token_renewals_total", "connector" => plan.slug.to_string(), "good" => answer.is_ok().to_string()).increment(1);
+        metrics::counter!("egress_token_renewals_total", "connector" => plan.slug.to_string(), "good" => answer.is_ok().to_string())
+            .increment(1);
         match (raw.status, answer) {
             (200..=299, Ok(token)) => {
                 check_base(plan, &token)?;

@@ -45,6 +45,8 @@ pub(crate) struct CallPlan {
     pub rules: CallRules,
     /// Form keys that hold JSON text.
     pub json_keys: Vec<String>,
+    /// Its path or a constant header holds a part of a secret (`{derived:..}`).
+    pub derives: bool,
     /// Some other call names it as guard.
     pub is_guard: bool,
     /// Places in `manifest.limits`.
@@ -111,7 +113,8 @@ fn call(manifest: &Manifest, at: usize, c: &Call) -> Result<CallPlan, String> {
     let limits = c.limits.iter().map(|n| manifest.limits.iter().position(|l| &l.name == n)).collect::<Option<Vec<_>>>();
     let rules = CallRules::of(c).map_err(|e| wrong(&e.to_string()))?;
     let inner = |rule: &String| Some(rule.strip_prefix("form:")?.split_once('#')?.0.to_owned());
-    let content_type = c.content_type.as_deref().map(HeaderValue::from_str).transpose().map_err(|_| wrong("its content type is malformed"))?;
+    let content_type =
+        c.content_type.as_deref().map(HeaderValue::from_str).transpose().map_err(|_| wrong("its content type is malformed"))?;
     Ok(CallPlan {
         at,
         endpoint,
@@ -121,6 +124,7 @@ fn call(manifest: &Manifest, at: usize, c: &Call) -> Result<CallPlan, String> {
         content_type,
         rules,
         json_keys: c.writes.iter().chain(&c.new_only).chain(c.fixed.keys()).filter_map(inner).collect(),
+        derives: c.path.contains("{derived:") || manifest.endpoints[endpoint].headers.values().any(|v| v.contains("{derived:")),
         is_guard: manifest.calls.iter().any(|other| other.guard.as_deref() == Some(c.name.as_str())),
         limits: limits.ok_or_else(|| wrong("a limit is not declared"))?,
         timeout_ms: u64::from(c.timeout_s.unwrap_or(DEFAULT_TIMEOUT_S).clamp(1, MAX_TIMEOUT_S)) * 1_000,
@@ -132,10 +136,13 @@ fn header(name: &str) -> Result<HeaderName, String> {
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no header name"))
 }
 
+/// A plan, or why there is none; with the turn in which it was last used.
+type Kept = (u64, Arc<Result<Plan, String>>);
+
 /// Plans by manifest. The plan holds its manifest, so an address is never reused while its plan is kept.
 #[derive(Default)]
 pub(crate) struct Plans {
-    kept: Mutex<HashMap<usize, (u64, Arc<Result<Plan, String>>)>>,
+    kept: Mutex<HashMap<usize, Kept>>,
     turn: AtomicU64,
 }
 

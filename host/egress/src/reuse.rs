@@ -30,7 +30,13 @@ pub(crate) fn decide(recall: Recall, c: Circumstances) -> Decision {
     match recall {
         Recall::Nothing => Decision::Send,
         // Only a `write` is announced. Anything else is safe to send again.
-        Recall::Intent => if c.effect == Effect::Write { Decision::Unknown } else { Decision::Send },
+        Recall::Intent => {
+            if c.effect == Effect::Write {
+                Decision::Unknown
+            } else {
+                Decision::Send
+            }
+        }
         Recall::Record(record) => match &record.outcome {
             StepOutcome::Unanswered(Unanswered::UnknownOutcome) if c.effect == Effect::Write => Decision::Unknown,
             StepOutcome::Unanswered(_) => Decision::Send,

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use tokio::time::Duration;
 use url::Url;
 
@@ -55,7 +55,9 @@ impl Core {
                 sent: true,
             })
         };
-        tokio::time::timeout(out.timeout.min(self.timeouts.total), exchange).await.unwrap_or(Err(Failed { why: Stop::TimedOut, sent: true }))
+        tokio::time::timeout(out.timeout.min(self.timeouts.total), exchange)
+            .await
+            .unwrap_or(Err(Failed { why: Stop::TimedOut, sent: true }))
     }
 }
 
@@ -75,9 +77,4 @@ fn failed(error: reqwest::Error, host: &str) -> Failed {
     }
     let why = if error.is_timeout() { Stop::TimedOut } else { Stop::Unreachable };
     Failed { why, sent: !(error.is_connect() || error.is_builder()) }
-}
-
-/// Adds `name: value`, replacing what was there.
-pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
-    headers.insert(name, value);
 }

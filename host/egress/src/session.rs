@@ -11,6 +11,7 @@ use crm_contract::types::{Pair, Request, Response, Unanswered, find};
 use parking_lot::Mutex;
 
 use crate::answer::good;
+use crate::auth::{Tokens, header_names};
 use crate::client::{Clients, Timeouts};
 use crate::dev::DevEndpoints;
 use crate::error::{Refusal, Stop};
@@ -19,7 +20,6 @@ use crate::limits::Limits;
 use crate::plan::Plan;
 use crate::request::{self, Declared, Guards};
 use crate::reuse::{Circumstances, Decision, decide};
-use crate::auth::{Tokens, header_names};
 use crate::unsealed::{Open, Unsealed};
 use crate::values::Values;
 use crate::wire::Draft;
@@ -84,8 +84,10 @@ impl Session {
         let (call_plan, call) = (declared.plan, declared.call);
         let (endpoint_plan, endpoint) = plan.endpoint(call_plan.endpoint);
         let auth = plan.auth(endpoint, &scope.on.mode)?;
-        // 2. Path, query and headers by template and list.
-        let path = request::path(call_plan, call, &request.path, &self.open_values(plan))?;
+        // 2. Path, query and headers by template and list. (A path may hold a part cut from a secret, hence the credentials.)
+        let open = self.open(plan, call_plan.derives).await?;
+        let values = Values { plan, secrets: open.as_ref().map(|o| &o.secrets), on: &scope.on };
+        let path = request::path(call_plan, call, &request.path, &values)?;
         let query = request::query(call, request.query)?;
         let mut theirs = header_names(auth);
         theirs.extend(endpoint_plan.headers.iter().map(|(name, _)| name.clone()));
@@ -96,7 +98,6 @@ impl Session {
         // 4. Guard answered in this run; new-only fields for new contacts only.
         request::guard(call, &self.guards, payload.new_only.as_deref())?;
         // 5. The URL: known by now unless only a token answer can tell, and refused before anything is journalled.
-        let open = self.open(plan).await?;
         let mut draft = Draft { session: self, plan, declared, auth, open, path, query, headers, payload };
         let target = draft.target().await?;
         // 6. What identifies the exchange.
@@ -117,14 +118,10 @@ impl Session {
         draft.send(key, shown, target).await
     }
 
-    /// Without secrets: a path is filled before anything is unsealed, and never from a secret.
-    fn open_values<'a>(&'a self, plan: &'a Plan) -> Values<'a> {
-        Values { plan, secrets: None, on: &self.scope.on }
-    }
-
-    /// The run's credentials. A preview of a connection without any goes on without; a replay never opens them.
-    async fn open(&self, plan: &Plan) -> Result<Option<Arc<Unsealed>>, Stop> {
-        if self.mode == Mode::Replay {
+    /// The run's credentials. A preview of a connection without any goes on without; a replay opens them only where a
+    /// part of one is in the path, without which nothing would be found again.
+    async fn open(&self, plan: &Plan, derives: bool) -> Result<Option<Arc<Unsealed>>, Stop> {
+        if self.mode == Mode::Replay && !derives {
             return Ok(None);
         }
         if let Some(open) = &self.run.lock().open {
@@ -132,7 +129,7 @@ impl Session {
         }
         let open = match self.core.open.get(&self.scope, plan).await {
             Ok(open) => open,
-            Err(_) if self.mode == Mode::Preview => return Ok(None),
+            Err(_) if self.mode != Mode::Live => return Ok(None),
             Err(stop) => return Err(stop),
         };
         self.core.limits.learn_credential(&self.scope, &open.fingerprint);
@@ -149,6 +146,13 @@ impl Session {
         let occurrence = *count;
         *count += 1;
         StepKey { call: call.name.clone(), hash, occurrence }
+    }
+
+    /// A call that its limits held back never was: the next equal one takes its place.
+    pub(crate) fn uncount(&self, key: &StepKey) {
+        if let Some(count) = self.run.lock().occurrences.get_mut(&(key.call.clone(), key.hash.clone())) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     fn recall(&self, draft: &Draft<'_, '_>, key: &StepKey) -> Result<Option<Box<StepRecord>>, Stop> {
@@ -170,9 +174,23 @@ impl Session {
     }
 
     /// A recorded answer stands in; it is noted again, so that this attempt's record is complete by itself.
-    async fn again(&self, draft: &Draft<'_, '_>, record: Box<StepRecord>, shown: crm_contract::ports::ShownRequest) -> Result<Response, Stop> {
+    async fn again(
+        &self,
+        draft: &Draft<'_, '_>,
+        record: Box<StepRecord>,
+        shown: crm_contract::ports::ShownRequest,
+    ) -> Result<Response, Stop> {
         let StepRecord { key, outcome, good, at, took_ms, .. } = *record;
-        let kept = StepRecord { key, effect: draft.declared.call.effect, request: shown, outcome: outcome.clone(), good, reused: true, at, took_ms };
+        let kept = StepRecord {
+            key,
+            effect: draft.declared.call.effect,
+            request: shown,
+            outcome: outcome.clone(),
+            good,
+            reused: true,
+            at,
+            took_ms,
+        };
         self.note(kept).await?;
         match outcome {
             StepOutcome::Answered(response) => Ok(response),

@@ -6,14 +6,12 @@ use std::borrow::Cow;
 use crm_catalog::host::host_allowed;
 use crm_catalog::template::Part;
 use crm_contract::types::find;
-use percent_encoding::utf8_percent_encode;
 
 use crate::auth::LiveToken;
 use crate::dev::DevEndpoints;
 use crate::error::Refusal;
 use crate::net::{UrlRefused, check_url_text, is_label};
 use crate::plan::Plan;
-use crate::request::RESERVED;
 use crate::values::Values;
 
 /// Where a request goes.
@@ -55,9 +53,10 @@ pub(crate) fn target(plan: &Plan, at: usize, aim: &Aim<'_>) -> Result<Target, Re
     if let Some(base) = aim.dev.and_then(|d| d.find(&plan.slug, &endpoint.name, choice)) {
         return Ok(Target { base: base.to_owned(), host: "loopback".into(), plain: true });
     }
+    // Alone it is a whole host, as typed; before a suffix (`{derived:dc}.api.example`) it is labels.
+    let whole_host = place_is_whole_host(&endpoint_plan.url);
     let mut url = String::new();
     let mut computed = false;
-    let mut whole_host = false;
     for part in &endpoint_plan.url {
         let name = match part {
             Part::Text(text) => {
@@ -66,19 +65,19 @@ pub(crate) fn target(plan: &Plan, at: usize, aim: &Aim<'_>) -> Result<Target, Re
             }
             Part::Place(name) => name.as_str(),
         };
-        let in_path = url.get(8..).is_some_and(|rest| rest.contains('/'));
+        if url.get(8..).is_some_and(|rest| rest.contains('/')) {
+            return Err(no("a place may stand in the host only"));
+        }
         if name == "choice" {
             let choice = choice.ok_or_else(|| no("no choice is made yet: verify probes `name@choice`, or a setting chooses"))?;
             url.push_str(endpoint.choices.get(choice).ok_or_else(|| no("the choice is not one of the manifest's"))?);
             continue;
         }
+        computed = true;
         if name == "token.base" {
-            let Some(token) = aim.token else {
-                // Only a preview comes here without a token.
-                return Ok(shown(plan, at));
-            };
+            // Only a preview comes here without a token.
+            let Some(token) = aim.token else { return Ok(shown(plan, at)) };
             url.push_str(token.token.base.as_deref().ok_or_else(|| no("the token answer named no base URL"))?.trim_end_matches('/'));
-            (computed, whole_host) = (true, true);
             continue;
         }
         let filled = match (aim.values.fill(std::slice::from_ref(part)), aim.values.secrets) {
@@ -87,34 +86,21 @@ pub(crate) fn target(plan: &Plan, at: usize, aim: &Aim<'_>) -> Result<Target, Re
             (None, Some(_)) => return Err(no(&format!("{name} has no value"))),
             (_, None) => return Ok(shown(plan, at)),
         };
-        if in_path {
-            if filled.split(['/', '\\']).any(|s| s.is_empty() || s == "." || s == "..") || filled.contains('%') {
-                return Err(bad(UrlRefused::Path));
-            }
-            url.extend(utf8_percent_encode(&filled, RESERVED));
-        } else if url == "https://" {
-            computed = true;
-            whole_host = true;
+        if whole_host {
             url.push_str(&typed_host(&filled, endpoint.keep_path));
         } else {
-            computed = true;
-            let label = filled.to_ascii_lowercase();
-            if !label.split('.').all(is_label) || (label.contains('.') && endpoint.allow.is_empty()) {
+            let labels = filled.to_ascii_lowercase();
+            if !labels.split('.').all(is_label) {
                 return Err(bad(UrlRefused::HostName));
             }
-            url.push_str(&label);
+            url.push_str(&labels);
         }
     }
-    if computed && !whole_host && url == "https://" {
-        return Err(bad(UrlRefused::HostName));
-    }
-    // A first part that is only the beginning of the host (`{derived:dc}.api.example`) is a label, not a host.
-    let whole_host = whole_host && host_ends_with_place(&endpoint_plan.url);
     let port = if computed { None } else { written_port(&endpoint.url) };
     let checked = check_url_text(&url, port).map_err(bad)?;
     if computed && !endpoint.public_host {
-        let allowed = if endpoint.allow.is_empty() { !whole_host && fixed_suffix(&endpoint_plan.url, &checked.host) } else { endpoint.allow.iter().any(|p| host_allowed(p, &checked.host)) };
-        if !allowed {
+        // An empty list allows nothing: the catalog asks for one wherever a host is computed.
+        if !endpoint.allow.iter().any(|p| host_allowed(p, &checked.host)) {
             return Err(bad(UrlRefused::HostNotAllowed));
         }
     }
@@ -141,24 +127,13 @@ fn typed_host(text: &str, keep_path: bool) -> Cow<'_, str> {
     }
 }
 
-/// The place after `https://` is followed by the end of the host.
-fn host_ends_with_place(url: &[Part]) -> bool {
+/// The place stands between `https://` and the end of the host.
+fn place_is_whole_host(url: &[Part]) -> bool {
     match url {
-        [Part::Place(_), ..] => true,
-        [Part::Text(scheme), Part::Place(_), rest @ ..] if scheme == "https://" => match rest.first() {
-            None => true,
-            Some(Part::Text(text)) => text.starts_with('/'),
-            Some(Part::Place(_)) => false,
-        },
+        [Part::Text(scheme), Part::Place(_)] => scheme == "https://",
+        [Part::Text(scheme), Part::Place(_), Part::Text(rest), ..] => scheme == "https://" && rest.starts_with('/'),
         _ => false,
     }
-}
-
-/// The text behind the last place of the host is a suffix of two labels or more, and the host is one label under it.
-fn fixed_suffix(url: &[Part], host: &str) -> bool {
-    let [Part::Text(scheme), Part::Place(_), Part::Text(text), ..] = url else { return false };
-    let suffix = text.split(['/', ':']).next().unwrap_or_default();
-    scheme == "https://" && suffix.strip_prefix('.').is_some_and(|s| host_allowed(&format!("*.{s}"), host))
 }
 
 /// The port that the manifest itself writes.

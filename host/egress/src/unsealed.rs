@@ -114,7 +114,8 @@ impl Open {
         }
         let secrets = scope.credentials.unseal().await.map_err(stop)?;
         let unsealed = Arc::new(Unsealed::new(secrets, plan, &scope.on, &self.key));
-        if !self.life.is_zero() {
+        // A connection that is being made has no name yet, so it could be mistaken for another.
+        if !self.life.is_zero() && !scope.connection.is_empty() {
             let until = Instant::now() + self.life;
             let mut kept = self.kept.lock();
             if kept.len() < MAX_OPEN || kept.contains_key(&key) {
@@ -158,7 +159,10 @@ fn prefix(organization: &str, connection: &str) -> String {
 /// Settings count: the merchant's host is among them, and a credential opened for one host must not be used for another.
 fn name(scope: &Scope, plan: &Plan) -> String {
     let mut hasher = blake3::Hasher::new();
-    for piece in [plan.slug.as_ref(), scope.on.mode.as_str()].into_iter().chain(scope.on.settings.iter().flat_map(|p| [p.key.as_str(), p.value.as_str()])) {
+    for piece in [plan.slug.as_ref(), scope.on.mode.as_str()]
+        .into_iter()
+        .chain(scope.on.settings.iter().flat_map(|p| [p.key.as_str(), p.value.as_str()]))
+    {
         hasher.update(&(piece.len() as u64).to_le_bytes());
         hasher.update(piece.as_bytes());
     }
@@ -170,5 +174,42 @@ pub(crate) fn stop(error: CredentialError) -> Stop {
     match error {
         CredentialError::Missing | CredentialError::Unopenable => Refusal::Credentials(error.to_string()).into(),
         CredentialError::Conflict | CredentialError::Unavailable(_) => Stop::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crm_contract::secrets::{Secrets, Token};
+
+    /// Fails to compile when the type implements the trait: two impls would then fit and the call be ambiguous.
+    macro_rules! never {
+        ($type:ty: $($bound:path),+) => {$(
+            const _: fn() = || {
+                trait Either<A> {
+                    fn it() {}
+                }
+                impl<T: ?Sized> Either<()> for T {}
+                struct Implements;
+                impl<T: ?Sized + $bound> Either<Implements> for T {}
+                <$type as Either<_>>::it();
+            };
+        )+};
+    }
+
+    never!(Secrets: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+    never!(Token: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+    never!(super::Unsealed: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+    never!(super::Open: std::fmt::Debug, serde::Serialize, Clone);
+    never!(crate::auth::LiveToken: std::fmt::Debug, serde::Serialize, Clone);
+    never!(crate::auth::Applied: std::fmt::Debug, serde::Serialize, Clone);
+    never!(crate::auth::TokenCall: std::fmt::Debug, serde::Serialize, Clone);
+    never!(crate::values::Filled: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+    never!(crate::echo::Echo: std::fmt::Debug, serde::Serialize, Clone);
+    never!(crate::send::Outgoing: std::fmt::Debug, serde::Serialize, Clone);
+    never!(crate::session::Session: std::fmt::Debug, serde::Serialize, Clone);
+
+    #[test]
+    fn invariant_1_no_type_that_holds_a_secret_can_be_printed_or_stored() {
+        // The assertions above are made by the compiler; this name is where the invariant's list points.
     }
 }

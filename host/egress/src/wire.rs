@@ -13,7 +13,6 @@ use crate::answer::{Raw, good, keep, redacted};
 use crate::auth::{Applied, LiveToken, apply};
 use crate::echo::Echo;
 use crate::error::{Refusal, Stop};
-use crate::net::MAX_URL;
 use crate::plan::Plan;
 use crate::request::{Declared, Payload, encoded_query};
 use crate::send::{Failed, Outgoing};
@@ -21,6 +20,9 @@ use crate::session::Session;
 use crate::target::{Aim, Target, needs_token, target};
 use crate::unsealed::Unsealed;
 use crate::values::Values;
+
+/// Longest URL with its query, in bytes: what common servers take in a request line.
+const MAX_LINE: usize = 8_000;
 
 pub(crate) struct Draft<'s, 'r> {
     pub session: &'s Session,
@@ -89,7 +91,10 @@ impl Draft<'_, '_> {
             if filled.shown != *filled.real {
                 return Err(Refusal::Manifest(format!("header {name} holds a secret, which belongs in [[auth]]")));
             }
-            out.push((name.clone(), HeaderValue::from_str(&filled.real).map_err(|_| Refusal::Manifest(format!("header {name} is malformed")))?));
+            out.push((
+                name.clone(),
+                HeaderValue::from_str(&filled.real).map_err(|_| Refusal::Manifest(format!("header {name} is malformed")))?,
+            ));
         }
         Ok(out)
     }
@@ -131,10 +136,14 @@ impl Draft<'_, '_> {
             text.push('?');
             text.push_str(&query);
         }
+        if text.len() > MAX_LINE {
+            return Err(Refusal::QueryLong(MAX_LINE));
+        }
         let url = Url::parse(&text).map_err(|_| Refusal::Manifest("the path makes no URL".into()))?;
         // Whatever the parser made of it must still be the host that was checked, and the path that was built.
-        let path_kept = text.strip_prefix(url.origin().ascii_serialization().as_str()).is_some_and(|rest| rest.split('?').next() == Some(url.path()));
-        if !path_kept || text.len() > MAX_URL + 6_144 {
+        let path_kept =
+            text.strip_prefix(url.origin().ascii_serialization().as_str()).is_some_and(|rest| rest.split('?').next() == Some(url.path()));
+        if !path_kept {
             return Err(Refusal::PathValue { name: self.declared.call.name.clone(), why: "does not stay as it was checked" });
         }
         let mut headers = HeaderMap::with_capacity(8);
@@ -167,7 +176,13 @@ impl Draft<'_, '_> {
         };
         // 9. A slot of every limit.
         let drawn = core.limits.drawn(self.plan, &session.scope, self.declared.plan, call, core.clock.now_ms());
-        let permit = core.acquire(&drawn, call, session.promised.as_deref()).await?;
+        let permit = match core.acquire(&drawn, call, session.promised.as_deref()).await {
+            Ok(permit) => permit,
+            Err(stop) => {
+                session.uncount(&key);
+                return Err(stop);
+            }
+        };
         // 10. A write is announced, on disk, before a byte leaves.
         if write {
             let announced = session.journal.intend(&key, &shown).await;
@@ -223,7 +238,12 @@ impl Draft<'_, '_> {
         let (response, hits) = keep(self.declared.plan, raw, &echoes);
         if hits > 0 {
             metrics::counter!("egress_echoes_blanked_total", "connector" => self.plan.slug.to_string()).increment(hits as u64);
-            tracing::warn!(egress.call = call.name, egress.echoes = hits, connection = session.scope.connection, "the vendor echoed a secret; it was blanked");
+            tracing::warn!(
+                egress.call = call.name,
+                egress.echoes = hits,
+                connection = session.scope.connection,
+                "the vendor echoed a secret; it was blanked"
+            );
         }
         // 16. The journal.
         let is_good = good(call, status);

@@ -244,7 +244,9 @@ mod tests {
         let known = Known { contact_id: Some("7".into()), tags: vec!["t".into()], memo: Some("x".repeat(1_025)) };
         let refused = report(Report { known, ending: done() }, before.clone());
         assert_eq!(refused.known, Known { contact_id: Some("7".into()), tags: vec!["t".into()], memo: Some("old".into()) });
-        assert!(matches!(refused.ending, Ending::Failed(Error::Permanent(Told { code, text })) if code == "too-long" && text.contains("1025")));
+        assert!(
+            matches!(refused.ending, Ending::Failed(Error::Permanent(Told { code, text })) if code == "too-long" && text.contains("1025"))
+        );
 
         let known = Known { memo: Some("x".repeat(1_024)), ..Known::default() };
         assert_eq!(report(Report { known: known.clone(), ending: done() }, before), Report { known, ending: done() });

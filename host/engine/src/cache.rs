@@ -109,7 +109,8 @@ impl Cache {
             return Found::Damaged("the entry belongs to another component or another build");
         }
         // Compares in constant time.
-        if !self.mac(source, code).is_some_and(|mac| mac.verify_slice(&header[72..HEADER]).is_ok()) {
+        let holds = self.mac(source, code).is_some_and(|mac| mac.verify_slice(&header[72..HEADER]).is_ok());
+        if !holds {
             return Found::Damaged("the entry's MAC does not hold");
         }
         bytes.drain(..HEADER);

@@ -12,7 +12,13 @@ pub(crate) fn pairs(pairs: Vec<host::Pair>) -> Vec<guest::Pair> {
 
 pub(crate) fn connection(on: host::Connection) -> guest::Connection {
     let host::Connection { mode, settings, picked, facts, tags } = on;
-    guest::Connection { mode, settings: pairs(settings), picked: pairs(picked), facts: pairs(facts), tags: tags.into_iter().map(binding).collect() }
+    guest::Connection {
+        mode,
+        settings: pairs(settings),
+        picked: pairs(picked),
+        facts: pairs(facts),
+        tags: tags.into_iter().map(binding).collect(),
+    }
 }
 
 fn binding(host::Binding { name, wire, id }: host::Binding) -> guest::Binding {

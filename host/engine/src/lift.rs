@@ -90,9 +90,7 @@ pub(crate) fn error(error: guest::Error) -> host::Error {
         guest::Error::Credentials(guest::Refusal { trouble: why, told: t }) => {
             host::Error::Credentials(host::Refusal { trouble: trouble(why), told: told(t) })
         }
-        guest::Error::Rejected(guest::Rejection { field, told: t }) => {
-            host::Error::Rejected(host::Rejection { field, told: told(t) })
-        }
+        guest::Error::Rejected(guest::Rejection { field, told: t }) => host::Error::Rejected(host::Rejection { field, told: told(t) }),
         guest::Error::DestinationMissing(t) => host::Error::DestinationMissing(told(t)),
         guest::Error::Stale(facts) => host::Error::Stale(facts),
         guest::Error::Unsupported(t) => host::Error::Unsupported(told(t)),

@@ -8,6 +8,7 @@ use crm_catalog::model::Manifest;
 use crm_contract::ports::{Digest, GuestLog, LogLevel, Outbound};
 use crm_contract::types::{Request, Response, Unanswered};
 use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
 
 use crate::bindings::{Connector, ConnectorPre};
 use crate::cache::Found;
@@ -58,7 +59,10 @@ impl Engine {
         let (component, from_cache) = self.obtain(&candidate).await?;
         let linker = if candidate.outline.wasi { &self.with_wasi } else { &self.plain };
         // The names were compared before compiling; what wasmtime understood of the file must be the same.
-        for (name, _) in component.component_type().imports(&self.wasm) {
+        for (name, item) in component.component_type().imports(&self.wasm) {
+            if matches!(item.ty, ComponentItem::Type(_)) {
+                continue;
+            }
             world::check_import(name, candidate.outline.wasi)?;
         }
         let pre = ConnectorPre::new(linker.instantiate_pre(&component).map_err(misfit)?).map_err(misfit)?;

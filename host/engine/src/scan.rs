@@ -3,8 +3,8 @@
 //! validates everything. Must not compile or instantiate.
 
 use wasmparser::{
-    CompositeInnerType, ElementItems, Encoding, FunctionBody, MemorySectionReader, Operator, Parser, Payload, TableSectionReader,
-    TypeSectionReader,
+    ComponentTypeRef, CompositeInnerType, ElementItems, Encoding, FunctionBody, MemorySectionReader, Operator, Parser, Payload,
+    TableSectionReader, TypeBounds, TypeSectionReader,
 };
 
 use crate::error::ScanFault;
@@ -127,7 +127,12 @@ impl Scan<'_> {
                 items(&mut sums.imports, s.count(), "imports", scan.items)?;
                 if self.open.len() == 1 {
                     for import in s {
-                        let name = import?.name.name;
+                        let import = import?;
+                        // A type that equals another one is a name and no power.
+                        if matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
+                            continue;
+                        }
+                        let name = import.name.name;
                         world::check_import(name, self.wasi_allowed)?;
                         self.wasi |= world::is_wasi(name);
                     }
@@ -150,8 +155,9 @@ impl Scan<'_> {
     fn enter(&mut self, encoding: Encoding) -> Result<(), ScanFault> {
         let scan = &self.limits.scan;
         match encoding {
-            Encoding::Module => add(&mut self.sums.modules, 1, scan.modules)
-                .map_err(|found| ScanFault::TooManyModules { found, limit: scan.modules })?,
+            Encoding::Module => {
+                add(&mut self.sums.modules, 1, scan.modules).map_err(|found| ScanFault::TooManyModules { found, limit: scan.modules })?
+            }
             // The outermost component is not one inside a component.
             Encoding::Component if self.open.is_empty() => {}
             Encoding::Component => add(&mut self.sums.components, 1, scan.components)
@@ -230,7 +236,7 @@ impl Scan<'_> {
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
             match operators.read()? {
-                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::Try { .. } | Operator::TryTable { .. } => {
                     add(&mut depth, 1, scan.nesting).map_err(|found| ScanFault::DeepBlocks { found, limit: scan.nesting })?;
                 }
                 Operator::End => depth = depth.saturating_sub(1),

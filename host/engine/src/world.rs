@@ -7,8 +7,7 @@ use crate::error::ScanFault;
 pub(crate) const WIT_VERSION: &str = "0.1.0";
 
 /// All that a first-party connector may import. `types` carries no function.
-const IMPORTS: [&str; 3] =
-    ["rekomi:crm-connector/types@0.1.0", "rekomi:crm-connector/egress@0.1.0", "rekomi:crm-connector/log@0.1.0"];
+const IMPORTS: [&str; 3] = ["rekomi:crm-connector/types@0.1.0", "rekomi:crm-connector/egress@0.1.0", "rekomi:crm-connector/log@0.1.0"];
 
 /// Every export of the world; all must be there, whether the manifest supports them or not.
 pub(crate) const EXPORTS: [&str; 6] = ["verify", "list-choices", "prepare", "sync-contact", "untag-contact", "lookup-contact"];

@@ -6,6 +6,9 @@ mod planted {
     use std::path::Path;
     use std::sync::Arc;
 
+    /// Is told the engine's directory.
+    type OnSync = dyn Fn(&Path) + Send + Sync;
+
     /// Which bugs to plant. The default plants none.
     #[derive(Clone, Default)]
     pub struct Faults {
@@ -25,7 +28,7 @@ mod planted {
         pub fail_after: Option<u64>,
         /// Called with the engine's directory after each successful sync, on the committer thread: all that has been
         /// acknowledged before must be in what the file holds now.
-        pub on_sync: Option<Arc<dyn Fn(&Path) + Send + Sync>>,
+        pub on_sync: Option<Arc<OnSync>>,
         /// Called after the batch is applied and before it is synced.
         pub before_sync: Option<Arc<dyn Fn() + Send + Sync>>,
     }

@@ -3,6 +3,7 @@
 //!
 //! This room may touch sled and the sealing key. It must not touch the network, wasmtime or axum.
 
+pub mod admin;
 mod committer;
 mod disk;
 mod faults;
@@ -26,3 +27,6 @@ pub use faults::Faults;
 
 #[cfg(any(test, feature = "model"))]
 pub mod model_store;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;

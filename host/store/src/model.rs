@@ -184,7 +184,11 @@ pub struct Step {
 #[serde(rename_all = "kebab-case")]
 pub enum KeptStep {
     /// A `write` that was announced; replaced by `Done` under the same attempt and number.
-    Intent { key: crm_contract::ports::StepKey, request: crm_contract::ports::ShownRequest, at: u64 },
+    Intent {
+        key: crm_contract::ports::StepKey,
+        request: crm_contract::ports::ShownRequest,
+        at: u64,
+    },
     Done(StepRecord),
 }
 
@@ -254,4 +258,3 @@ pub struct JobCounts {
     pub failed: u64,
     pub cancelled: u64,
 }
-

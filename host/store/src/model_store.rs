@@ -40,16 +40,18 @@ impl MemoryModel {
         self.world.lock().expire(before)
     }
 
+    /// A change that may make work ready.
     fn change<T>(&self, act: impl FnOnce(&mut World) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut world = self.world.lock();
-        if world.closed {
-            return Err(StoreError::Broken("the store is closed".into()));
-        }
-        let result = act(&mut world);
-        drop(world);
+        let result = self.quietly(act);
         self.woken.notify_waiters();
         self.woken.notify_one();
         result
+    }
+
+    /// A change that cannot.
+    fn quietly<T>(&self, act: impl FnOnce(&mut World) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut world = self.world.lock();
+        if world.closed { Err(StoreError::Broken("the store is closed".into())) } else { act(&mut world) }
     }
 
     fn look<T>(&self, look: impl FnOnce(&World) -> T) -> Result<T, StoreError> {
@@ -116,20 +118,19 @@ impl Store for MemoryModel {
     }
 
     async fn claim(&self, owner: &str, now: u64, lease_ms: u64, wants: &[(String, u32)]) -> Result<Vec<Claim>, StoreError> {
-        self.change(|world| Ok(world.claim(owner, now, now.saturating_add(lease_ms), wants)))
+        self.quietly(|world| Ok(world.claim(owner, now, now.saturating_add(lease_ms), wants)))
     }
 
     async fn renew(&self, owner: &str, now: u64, lease_ms: u64) -> Result<Vec<String>, StoreError> {
-        self.change(|world| {
-            for lane in world.lanes.values_mut().filter(|lane| lane.owner.as_deref() == Some(owner)) {
-                lane.lease_until = now.saturating_add(lease_ms);
-            }
-            Ok(world.lost.remove(owner).into_iter().flatten().collect())
-        })
+        self.change(|world| Ok(world.renew(owner, now, now.saturating_add(lease_ms))))
     }
 
     async fn step(&self, lane: &str, epoch: u64, job: &str, step: Step, durable: bool) -> Result<(), StoreError> {
-        let written = self.change(|world| {
+        let bytes = crate::rows::tables::encode(&step)?.len();
+        if bytes > crate::limits::STEP_BYTES {
+            return Err(StoreError::TooLarge { bytes, limit: crate::limits::STEP_BYTES });
+        }
+        let written = self.quietly(|world| {
             world.fence(lane, epoch, job)?;
             world.steps.insert((job.to_owned(), step.attempt, step.number), step);
             Ok(())

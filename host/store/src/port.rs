@@ -13,8 +13,12 @@ use crate::model::*;
 pub enum Ack {
     Enqueued,
     /// An unfinished job with the same key exists: this one. The newer wish replaced its person and tags if it had not
-    /// started yet; otherwise a follow-up is remembered and enqueued when the running one ends.
-    Folded { into: String },
+    /// started yet; otherwise a follow-up is remembered and enqueued when the running one ends. "Not started" means pending, retrying
+    /// or parked; while it runs, or waits for the vendor to finish what it accepted, the newest wish is the follow-up. When the run ends
+    /// without finishing the job (to be retried or parked), the follow-up becomes the job's own wish.
+    Folded {
+        into: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +56,9 @@ pub trait Store: Send + Sync + 'static {
     async fn page(&self, organization: &str, kind: Kind, after: Option<&str>, limit: usize) -> Result<Vec<Record>, StoreError>;
     /// The record that holds a unique name.
     async fn find(&self, organization: &str, kind: Kind, namespace: &str, name: &str) -> Result<Option<Record>, StoreError>;
-    /// All puts and all jobs, or none of them: an approval and its syncs are one write.
+    /// All puts and all jobs, or none of them: an approval and its syncs are one write. Answers one [`Ack`] per job. Puts are made in
+    /// order, so one commit may hand a unique name over. `Conflict` also when a job's id exists already; `Unusable` when a lane belongs to
+    /// another organization: a lane is its first job's organization's for good. `NoSpace` refuses jobs and puts with `expect = Some(0)`.
     async fn commit(&self, puts: Vec<Put>, jobs: Vec<NewJob>) -> Result<Vec<Ack>, StoreError>;
 
     // -- lanes ------------------------------------------------------------------------------------------------------------
@@ -64,19 +70,24 @@ pub trait Store: Send + Sync + 'static {
     async fn woken(&self);
     /// Keeps a lane from `ready` until `until` (limiter, breaker). Not durable: it is a hint that is worked out again.
     fn hold(&self, lane: &str, until: u64);
-    /// Parks or unparks a lane durably: parked lanes keep their jobs, and run none. Unparking makes parked jobs due at `now`.
+    /// Parks or unparks a lane durably: parked lanes keep their jobs, and run none. Unparking makes parked jobs due at `now`, as
+    /// retrying. Only jobs that end as [`JobState::Parked`] are in that state; one that ends so in a lane that is not parked (any more)
+    /// is kept as retrying, because nobody would wake it.
     async fn park(&self, lane: &str, parked: bool, now: u64) -> Result<(), StoreError>;
     /// Claims up to the asked number of due jobs of each lane for `owner`, marks them running, and answers after that is on
     /// disk. Never two jobs with one `exclusive` key at once. A lane whose lease ran out is taken over with a higher epoch and its
-    /// running jobs become due again (with `faults` + 1 and trouble `Interrupted`).
+    /// running jobs become due again (with `faults` + 1 and trouble `Interrupted`). An interrupted attempt uses up its number: `attempts` rises by
+    /// one, and an attempt row with the outcome `Interrupted` and empty connector, version and digest is kept; the same goes for jobs
+    /// that ran when the host stopped. An empty `exclusive` key excludes nothing. What is known of a contact falls back to `previous_email`.
     async fn claim(&self, owner: &str, now: u64, lease_ms: u64, wants: &[(String, u32)]) -> Result<Vec<Claim>, StoreError>;
-    /// Extends the leases of `owner` on these lanes; answers the ones that were lost.
+    /// Extends the leases of `owner`; answers the lanes it lost since the last call. Leases of others that ran out are ended: what ran
+    /// under them is due again (with `faults` + 1), so that a lane whose jobs all count as running does not stand still for ever.
     async fn renew(&self, owner: &str, now: u64, lease_ms: u64) -> Result<Vec<String>, StoreError>;
     /// Writes a step. `durable = false` joins the next group commit and returns at once, an error then surfaces on the next
     /// durable operation of this claim.
     async fn step(&self, lane: &str, epoch: u64, job: &str, step: Step, durable: bool) -> Result<(), StoreError>;
     /// Ends an attempt: job, attempt row and contact knowledge in one batch; frees the job's `exclusive` key; deletes the dedupe key if
-    /// the state is final, and enqueues the remembered follow-up.
+    /// the state is final, and enqueues the remembered follow-up. `updated` always rises: what is not later than before is counted one up.
     async fn finish(&self, lane: &str, epoch: u64, finish: Finish) -> Result<(), StoreError>;
 
     // -- looking ------------------------------------------------------------------------------------------------------------
@@ -87,9 +98,12 @@ pub trait Store: Send + Sync + 'static {
     async fn steps(&self, organization: &str, job: &str) -> Result<Vec<Step>, StoreError>;
     async fn counts(&self, organization: &str, lane: Option<&str>) -> Result<JobCounts, StoreError>;
     async fn contact(&self, lane: &str, email: &str) -> Result<Option<Contact>, StoreError>;
-    /// Changes a job that is not running, by the merchant's or the operator's hand (retry, cancel). `expect` is its `updated`.
+    /// Changes a job that is not running, by the merchant's or the operator's hand (retry, cancel). `expect` is its `updated`. Id, lane,
+    /// organization, campaign, affiliate, purpose and keys stay as they were. `Taken { namespace: "job", by }` when a finished job is to be
+    /// retried and a newer unfinished one has its `dedupe` key.
     async fn amend(&self, job: Job, expect: u64) -> Result<(), StoreError>;
-    /// Cancels every unfinished, not running job of a lane; running ones are cancelled when they end. Answers how many.
+    /// Cancels every unfinished, not running job of a lane; running ones are cancelled when they end (one that succeeded or failed stays so).
+    /// Follow-ups are dropped. Answers how many were cancelled at once.
     async fn cancel_lane(&self, lane: &str, now: u64) -> Result<u64, StoreError>;
 
     // -- credentials --------------------------------------------------------------------------------------------------------
@@ -98,7 +112,7 @@ pub trait Store: Send + Sync + 'static {
     async fn seal(&self, whose: &Whose, slots: BTreeMap<String, String>) -> Result<(), StoreError>;
     /// Deletes them, tokens included.
     async fn forget(&self, whose: &Whose) -> Result<(), StoreError>;
-    /// A handle that unseals on demand.
+    /// A handle that unseals on demand. `save_token` takes the version that its caller loaded (0 = none) and keeps the token under the next one.
     fn credentials(&self, whose: &Whose) -> Arc<dyn CredentialSource>;
 
     // -- the store itself ------------------------------------------------------------------------------------------------------

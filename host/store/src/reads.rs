@@ -90,6 +90,11 @@ impl Barrier {
         self.begun.load(Ordering::Acquire)
     }
 
+    /// Nothing is on its way to the disk.
+    pub(crate) fn at_rest(&self) -> bool {
+        self.in_flight.lock().is_none()
+    }
+
     pub(crate) fn busy(&self, busy: bool) {
         let since = if busy { u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).max(1) } else { 0 };
         self.busy_since.store(since, Ordering::Relaxed);

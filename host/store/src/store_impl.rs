@@ -253,12 +253,7 @@ impl Store for SledStore {
     }
 
     fn credentials(&self, whose: &Whose) -> Arc<dyn CredentialSource> {
-        Arc::new(Handle {
-            whose: whose.clone(),
-            reader: self.reader.clone(),
-            committer: self.committer.clone(),
-            key: self.key.clone(),
-        })
+        Arc::new(Handle { whose: whose.clone(), reader: self.reader.clone(), committer: self.committer.clone(), key: self.key.clone() })
     }
 
     fn health(&self) -> Result<(), StoreError> {
@@ -355,9 +350,7 @@ fn check_put(put: &Put) -> Result<(), StoreError> {
         return Err(StoreError::TooLarge { bytes: put.unique.len(), limit: limits::UNIQUE_NAMES });
     }
     match &put.json {
-        Some(json) if json.len() > limits::DOCUMENT_BYTES => {
-            Err(StoreError::TooLarge { bytes: json.len(), limit: limits::DOCUMENT_BYTES })
-        }
+        Some(json) if json.len() > limits::DOCUMENT_BYTES => Err(StoreError::TooLarge { bytes: json.len(), limit: limits::DOCUMENT_BYTES }),
         _ => Ok(()),
     }
 }

@@ -50,7 +50,11 @@ impl Seen {
         if let Some((summary, hold)) = self.lanes.get(&lane)
             && let Some(due) = summary.due
         {
-            if *hold > 0 { self.held.insert((due.max(*hold), lane)) } else { self.order.insert((due, lane)) };
+            if *hold > 0 {
+                self.held.insert((due.max(*hold), lane))
+            } else {
+                self.order.insert((due, lane))
+            };
         }
     }
 
@@ -114,12 +118,7 @@ impl View {
         let due = seen.order.iter().take_while(|(due, _)| *due <= now).take(limit);
         due.filter_map(|(due, lane)| {
             let (summary, _) = seen.lanes.get(lane)?;
-            Some(ReadyLane {
-                lane: lane.to_string(),
-                organization: summary.organization.to_string(),
-                due: *due,
-                running: summary.running,
-            })
+            Some(ReadyLane { lane: lane.to_string(), organization: summary.organization.to_string(), due: *due, running: summary.running })
         })
         .collect()
     }

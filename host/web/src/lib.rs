@@ -11,11 +11,11 @@ mod sync_page;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use crm_sync::context::Context;
 use http::{HeaderName, HeaderValue, header};
 

@@ -27,8 +27,8 @@ pub(crate) fn compose(module: &[u8], manifest: &str, shown: &str, slug: &str) ->
         bail!("{shown} says slug = \"{}\", but the folder is `{slug}`", parsed.connector.slug);
     }
     let stripped = stripped(module)?;
-    let encoder = ComponentEncoder::default().validate(true).module(&stripped).context("the module is no connector")?;
-    let mut encoder = encoder;
+    let encoder = ComponentEncoder::default().validate(true);
+    let mut encoder = encoder.module(&stripped).context("the module is no connector")?;
     let component = encoder.encode().context("the module cannot become a component")?;
     let (imports, version) = imports(&component)?;
     let bytes = crm_catalog::section::embed(&component, manifest, &version).context("the manifest cannot be embedded")?;
@@ -64,6 +64,10 @@ fn imports(component: &[u8]) -> Result<(Vec<String>, String)> {
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     let import = import.context("an import cannot be read")?;
+                    // Names that the world gives to types of the contract; they bring nothing in.
+                    if import.ty.kind() == ComponentExternalKind::Type {
+                        continue;
+                    }
                     let name = import.name.name;
                     let Some((interface, at)) = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@')) else {
                         bail!("it imports `{name}`; a connector may import `{PACKAGE}...` only");
@@ -71,9 +75,7 @@ fn imports(component: &[u8]) -> Result<(Vec<String>, String)> {
                     if *version.get_or_insert_with(|| at.to_owned()) != *at {
                         bail!("it imports two versions of the contract, {} and {at}", version.unwrap_or_default());
                     }
-                    if import.ty.kind() == ComponentExternalKind::Instance {
-                        names.push(interface.to_owned());
-                    }
+                    names.push(interface.to_owned());
                 }
             }
             _ => {}

@@ -29,6 +29,9 @@ struct Cli {
 enum Command {
     /// Run the main job from end to end on this machine: 500 affiliates, a failing vendor, a kill in the middle
     Demo(demo::Flags),
+    /// Write demo/rewardful.csv anew
+    #[command(hide = true)]
+    DemoData,
     /// fmt, tidy, connectors, clippy, host, all tests
     Test(test::Flags),
     /// Build every connector to target/connectors/<slug>.wasm
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = Workspace::find().and_then(|workspace| match cli.command {
         Command::Demo(flags) => demo::run(&workspace, &flags),
+        Command::DemoData => demo::write_data(&workspace),
         Command::Test(flags) => test::run(&workspace, &flags),
         Command::Build(flags) => build::run(&workspace, &flags),
         Command::Tidy => tidy::run(&workspace),

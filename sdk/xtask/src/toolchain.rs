@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::debian::DebianRust;
-use crate::workspace::{Workspace, output_of, setting};
 use crate::say;
+use crate::workspace::{Workspace, output_of, setting};
 
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 

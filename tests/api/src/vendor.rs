@@ -92,7 +92,8 @@ async fn choices(out: &Arc<dyn Outbound>, picker: &str, cursor: Option<String>) 
 }
 
 fn prepare(tags: Vec<String>, apply: bool) -> Prepared {
-    let missing = tags.iter().map(|t| Choice { id: format!("tag:{t}"), name: t.clone(), detail: None, selectable: true, facts: Vec::new() });
+    let missing =
+        tags.iter().map(|t| Choice { id: format!("tag:{t}"), name: t.clone(), detail: None, selectable: true, facts: Vec::new() });
     if apply {
         let made = tags.iter().map(|t| Binding { name: t.clone(), wire: t.to_lowercase(), id: Some("9".to_owned()) }).collect();
         Prepared { facts: vec![Pair::new("seen", "yes")], tags: made, to_create: Vec::new() }

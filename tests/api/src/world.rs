@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use crm_api::{ApiState, Limits};
 use crm_store::sled_store::{OpenOptions, SledStore};
-use crm_store::{MasterKey, SpaceGate, Store};
+use crm_store::{MasterKey, SpaceGate};
 use crm_sync::context::{Config, Context};
 use crm_sync::domain::KeyScope;
 use crm_sync::services::keys;
@@ -43,6 +43,8 @@ pub struct World {
     pub router: Router,
     pub state: ApiState,
     pub vendor: Vendor,
+    /// The same store as in `ctx`, for what only this back end has.
+    pub sled: Arc<SledStore>,
     pub clock: Arc<Clock>,
     pub ann: Tenant,
     pub bob: Tenant,
@@ -56,11 +58,11 @@ impl World {
 
     pub async fn with(limits: Limits) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
-        let store = open_store(dir.path())?;
+        let sled = open_store(dir.path())?;
         let vendor = Vendor::new(include_str!("../data/acme.toml"))?;
         let clock = Arc::new(Clock(AtomicU64::new(1_790_000_000_000)));
         let ctx = Context {
-            store,
+            store: sled.clone(),
             guests: Arc::new(vendor.clone()),
             gateway: Arc::new(vendor.clone()),
             clock: clock.clone(),
@@ -69,7 +71,7 @@ impl World {
         let state = ApiState { ctx: ctx.clone(), metrics: Arc::new(|| "up 1\n".to_owned()), draining: Arc::new(AtomicBool::new(false)) };
         let router = crm_api::router_with(state.clone(), limits);
         let (ann, bob) = (tenant(&ctx, "Ann's shop").await?, tenant(&ctx, "Bob's shop").await?);
-        Ok(Self { ctx, router, state, vendor, clock, ann, bob, _dir: dir })
+        Ok(Self { ctx, router, state, vendor, sled, clock, ann, bob, _dir: dir })
     }
 
     pub async fn send(&self, request: Request<Body>) -> anyhow::Result<Answer> {
@@ -130,9 +132,9 @@ async fn tenant(ctx: &Context, name: &str) -> anyhow::Result<Tenant> {
     Ok(Tenant { organization, key: full.secret, read_key: read.secret, key_id: full.record.id })
 }
 
-fn open_store(dir: &std::path::Path) -> anyhow::Result<Arc<dyn Store>> {
+fn open_store(dir: &std::path::Path) -> anyhow::Result<Arc<SledStore>> {
     let mut options = OpenOptions::new(MasterKey::generate()?);
     options.ballast_bytes = 0;
-    options.free_space_gate = SpaceGate::Off;
+    options.free_space_gate = SpaceGate::Bytes(0);
     Ok(SledStore::open(dir, options)?)
 }

@@ -18,6 +18,7 @@ use crm_store::{MasterKey, Store, Whose};
 use crm_sync::context::{Config, Context};
 use crm_sync::domain::{Connection, ConnectionState, SYSTEM_TAG};
 use crm_sync::ids::new_id;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 mod timed;
 
@@ -59,7 +60,7 @@ pub async fn wire(base: &str, config: Config) -> Result<Bench> {
     let file = root().join("target/connectors/ontraport.wasm");
     let bytes = std::fs::read(&file).context("target/connectors/ontraport.wasm is missing: run `cargo xtask build`")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = SledStore::open(&dir.path().join("store"), OpenOptions::new(MasterKey::generate()))?;
+    let store = SledStore::open(&dir.path().join("store"), OpenOptions::new(MasterKey::generate()?))?;
     let engine = Engine::new(EngineConfig {
         cache_dir: None,
         cache_key: [7; 32],
@@ -69,7 +70,7 @@ pub async fn wire(base: &str, config: Config) -> Result<Bench> {
     })?;
     let digest = engine.load(bytes).await?;
     let manifest = engine.manifest(&digest).context("just loaded")?;
-    let mut egress = EgressConfig::new("crm-host-bench/0.1", clock.clone())?;
+    let mut egress = EgressConfig::system("crm-host-bench/0.1", clock.clone())?;
     egress.dev_endpoints = Some(DevEndpoints::parse(&[format!("ontraport.api={base}")])?);
     let clocks = Arc::new(Clocks::default());
     let context = Context {
@@ -155,6 +156,18 @@ impl Bench {
 
 pub const APP_ID: &str = "2_AppID_12345678";
 pub const API_KEY: &str = "benchkey1234567";
+
+/// Commits of the store since the process began, from its own metric.
+pub fn commits(metrics: &PrometheusHandle) -> u64 {
+    let text = metrics.render();
+    let line = text.lines().find_map(|line| line.strip_prefix("crm_store_commit_seconds_count "));
+    line.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Records the metrics of this process.
+pub fn metrics() -> Result<PrometheusHandle> {
+    PrometheusBuilder::new().install_recorder().context("metrics cannot be recorded")
+}
 
 /// User and system CPU seconds of this process.
 pub fn cpu_seconds() -> (f64, f64) {

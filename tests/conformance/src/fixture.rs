@@ -143,7 +143,8 @@ fn read(file: &Path) -> anyhow::Result<Fixture> {
         Provenance::Recorded { date } => (date, None),
         Provenance::WrittenFromDocs { url, date } => (date, Some(url)),
     };
-    let dated = date.len() == 10 && date.bytes().enumerate().all(|(at, b)| if matches!(at, 4 | 7) { b == b'-' } else { b.is_ascii_digit() });
+    let dated =
+        date.len() == 10 && date.bytes().enumerate().all(|(at, b)| if matches!(at, 4 | 7) { b == b'-' } else { b.is_ascii_digit() });
     if !dated {
         bail!("provenance.date is {date:?}, not of the form 2026-11-23");
     }

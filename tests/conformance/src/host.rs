@@ -10,15 +10,14 @@ use crm_catalog::model::{Manifest, Stage};
 use crm_contract::ports::{Clock, CredentialError, CredentialSource, Scope};
 use crm_contract::secrets::{Secrets, Token};
 use crm_contract::types::Connection;
-use crm_egress::net::Resolve;
+use crm_egress::net::{Resolve, ResolveError};
 use crm_egress::{Egress, EgressConfig};
 use crm_engine::{Compiler, Engine, EngineConfig, Limits};
 
 /// Starts an engine. Components come from this checkout's own build, so compiling in this process is safe enough.
 pub(crate) fn engine() -> anyhow::Result<Arc<Engine>> {
     let limits = Limits { concurrent: 4, ..Limits::default() };
-    let config =
-        EngineConfig { cache_dir: None, cache_key: [0; 32], compiler: Compiler::InProcess, limits, wasi_allowed: BTreeSet::new() };
+    let config = EngineConfig { cache_dir: None, cache_key: [0; 32], compiler: Compiler::InProcess, limits, wasi_allowed: BTreeSet::new() };
     Ok(Engine::new(config)?)
 }
 
@@ -49,7 +48,17 @@ impl Clock for Still {
     }
 }
 
+/// Knows no name, so nothing can be dialled.
 struct NoNames;
+
+#[async_trait]
+impl Resolve for NoNames {
+    async fn resolve(&self, _name: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        Err(ResolveError::NotFound)
+    }
+}
+
+/// Holds no credential: whatever shows up in a request or a log cannot be one.
 struct NoCredentials;
 
 #[async_trait]

@@ -2,20 +2,22 @@
 //!
 //! A fixture is one JSON file a scenario: input, the exchanges with the vendor, the expected result, and where the
 //! vendor's side of it comes from. Requests are compared as the vendor would see them: method, endpoint, path, sorted
-//! query, headers, body. Exchanges that are not used and calls that no exchange expects fail the scenario.
+//! query, headers, body. Egress itself makes them, in its replay mode: it checks all that it would check before sending, and
+//! sends nothing. Exchanges that are not used and calls that no exchange expects fail the scenario.
 //!
 //! This room must not reach a network, hold a real credential, or know any vendor.
 
 mod compare;
-mod declared;
 mod defaults;
 mod fixture;
 mod folder;
+mod host;
 mod playback;
-mod scenarios;
 mod suite;
+mod wire;
 
+/// Which scenarios a connector must have is the manifest's to say.
+pub use crm_catalog::scenarios::{SCENARIOS, Scenario, required};
 pub use fixture::{Exchange, Fixture, Provenance, Step, load};
 pub use folder::{Folder, folders};
-pub use scenarios::{SCENARIOS, Scenario, required};
 pub use suite::{Failure, Suite, Verdict};

@@ -76,7 +76,8 @@ impl Playback {
                 record(key, call, outcome)
             }
             other => {
-                let expected = other.as_ref().map_or_else(|| "no further call".to_owned(), |exchange| format!("{:?}", exchange.request.call));
+                let expected =
+                    other.as_ref().map_or_else(|| "no further call".to_owned(), |exchange| format!("{:?}", exchange.request.call));
                 state.wrong.push(format!("the guest made the call {:?}; the fixture expects {expected}", key.call));
                 // Put back, so that it is reported as unused as well.
                 state.left.extend(other);
@@ -102,7 +103,8 @@ impl Playback {
 }
 
 fn record(key: &StepKey, call: &Call, outcome: StepOutcome) -> Recall {
-    let good = matches!(&outcome, StepOutcome::Answered(response) if (200..300).contains(&response.status) || call.ok.contains(&response.status));
+    let good =
+        matches!(&outcome, StepOutcome::Answered(response) if (200..300).contains(&response.status) || call.ok.contains(&response.status));
     let request = ShownRequest { method: String::new(), url: String::new(), headers: Vec::new(), body: None };
     Recall::Record(Box::new(StepRecord { key: key.clone(), effect: call.effect, request, outcome, good, reused: false, at: 0, took_ms: 0 }))
 }

@@ -1,24 +1,27 @@
-//! Runs a connector's fixtures through the real engine. Must not decide what is required: that is [`crate::scenarios`].
+//! Runs a connector's fixtures through the real engine. Must not decide what is required: that is [`crm_catalog::scenarios`].
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use crm_catalog::model::Manifest;
-use crm_contract::ports::{Digest, Guests};
+use crm_catalog::scenarios::{SCENARIOS, required};
+use crm_contract::ports::{Digest, Gateway, Guests, Mode};
 use crm_contract::types::Answer;
-use crm_engine::{Compiler, Engine, EngineConfig, Limits};
+use crm_egress::Egress;
+use crm_engine::Engine;
 use serde_json::{Value, json};
 
 use crate::compare::differences;
 use crate::defaults::{connection, invocation, merged, shown, stage};
 use crate::fixture::{Exchange, Fixture};
 use crate::folder::Folder;
-use crate::playback::{Journal, Playback};
-use crate::scenarios::{SCENARIOS, required};
+use crate::host;
+use crate::playback::{Earlier, Playback, Watched};
 
 /// The engine on which connectors are tried. One for a whole run of the suite.
 pub struct Suite {
     engine: Arc<Engine>,
+    egress: Arc<Egress>,
 }
 
 /// How a connector did.
@@ -50,15 +53,12 @@ impl std::fmt::Display for Failure {
 }
 
 impl Suite {
-    /// Starts an engine. Components come from this checkout's own build, hence compiling in this process is safe enough.
+    /// Starts the host's rooms that a connector meets.
     ///
     /// # Errors
-    /// When the engine cannot be configured on this machine.
+    /// When they cannot be configured on this machine. Needs a tokio runtime.
     pub fn new() -> anyhow::Result<Self> {
-        let limits = Limits { concurrent: 4, ..Limits::default() };
-        let config =
-            EngineConfig { cache_dir: None, cache_key: [0; 32], compiler: Compiler::InProcess, limits, wasi_allowed: Default::default() };
-        Ok(Self { engine: Engine::new(config)? })
+        Ok(Self { engine: host::engine()?, egress: host::egress()? })
     }
 
     /// Loads the component and runs every fixture of the folder; then looks what is missing.
@@ -69,8 +69,13 @@ impl Suite {
         let bytes = component.len();
         let digest = self.engine.load(component).await.with_context(|| format!("{}: the component is refused", folder.slug))?;
         let manifest = self.engine.manifest(&digest).context("the engine forgot what it loaded")?;
-        let mut verdict =
-            Verdict { slug: folder.slug.clone(), bytes, waived: folder.manifest.waived.len(), run: folder.fixtures.len(), ..Verdict::default() };
+        let mut verdict = Verdict {
+            slug: folder.slug.clone(),
+            bytes,
+            waived: folder.manifest.waived.len(),
+            run: folder.fixtures.len(),
+            ..Verdict::default()
+        };
         if *manifest != folder.manifest {
             anyhow::bail!("{}: the component was built from another connector.toml: run `cargo xtask build`", folder.slug);
         }
@@ -86,7 +91,14 @@ impl Suite {
 
     async fn play(&self, digest: &Digest, manifest: &Arc<Manifest>, fixture: &Fixture) -> Result<(), Vec<String>> {
         let mut wrong = missing_texts(manifest, fixture);
-        let mut run = Run { suite: self, digest, manifest, function: fixture.function.clone(), input: fixture.input.clone(), journal: Journal::new() };
+        let mut run = Run {
+            suite: self,
+            digest,
+            manifest,
+            function: fixture.function.clone(),
+            input: fixture.input.clone(),
+            earlier: Earlier::new(),
+        };
         wrong.extend(run.once(&fixture.exchanges, &fixture.expect, false).await);
         for (number, step) in fixture.then.iter().enumerate() {
             if !wrong.is_empty() {
@@ -109,7 +121,7 @@ struct Run<'a> {
     manifest: &'a Arc<Manifest>,
     function: String,
     input: Value,
-    journal: Journal,
+    earlier: Earlier,
 }
 
 impl Run<'_> {
@@ -120,13 +132,18 @@ impl Run<'_> {
             Ok(invocation) => invocation,
             Err(error) => return vec![format!("{error:#}")],
         };
-        let on = connection(&invocation).clone();
-        let earlier = resumed.then(|| std::mem::take(&mut self.journal));
-        let playback = Playback::new(Arc::clone(self.manifest), on, stage(&invocation), exchanges, earlier);
-        let answer = self.suite.engine.call(self.digest, invocation, playback.clone(), playback.clone()).await;
+        let scope = host::scope(self.manifest, connection(&invocation).clone(), stage(&invocation), self.choice());
+        let playback = Playback::new(Arc::clone(self.manifest), exchanges, std::mem::take(&mut self.earlier), resumed);
+        let egress = self.suite.egress.open(scope, Mode::Replay, playback.clone());
+        let outbound = Arc::new(Watched { egress, playback: playback.clone() });
+        let answer = self.suite.engine.call(self.digest, invocation, outbound, playback.clone()).await;
         let ended = playback.end();
-        self.journal = ended.journal;
+        self.earlier = ended.earlier;
         let mut wrong = ended.wrong;
+        let reserved = self.manifest.sync.new.max(self.manifest.sync.existing) as usize;
+        if self.function == "sync-contact" && exchanges.len() > reserved {
+            wrong.push(format!("{} calls in one sync; the manifest's [sync] reserves {reserved}", exchanges.len()));
+        }
         match answer {
             Err(fault) => wrong.push(format!("the guest was stopped: {fault}")),
             Ok(answer) => match shown(&answer) {
@@ -143,9 +160,16 @@ impl Run<'_> {
         wrong
     }
 
+    /// Endpoint choice that verify found, which a fixture states beside its input.
+    fn choice(&self) -> Option<String> {
+        self.input.pointer("/choice").and_then(Value::as_str).map(str::to_owned)
+    }
+
     fn hand_on(&mut self, answer: &Answer) {
         if let Answer::Report(report) = answer {
-            self.input = merged(std::mem::take(&mut self.input), &json!({ "job": { "known": report.known } }));
+            // Replaced, not merged: what a report no longer knows is forgotten.
+            self.input = merged(std::mem::take(&mut self.input), &json!({ "job": { "known": {} } }));
+            self.input["job"]["known"] = json!(report.known);
         }
     }
 }
@@ -176,7 +200,10 @@ fn gaps(folder: &Folder) -> Vec<Failure> {
             failures.push(Failure { scenario: fixture.scenario.clone(), what: format!("its first run calls {:?}", fixture.function) });
         }
         if folder.manifest.waived.contains_key(&fixture.scenario) {
-            failures.push(Failure { scenario: fixture.scenario.clone(), what: "it is waived in connector.toml and yet has a fixture".to_owned() });
+            failures.push(Failure {
+                scenario: fixture.scenario.clone(),
+                what: "it is waived in connector.toml and yet has a fixture".to_owned(),
+            });
         }
     }
     failures

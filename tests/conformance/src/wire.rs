@@ -40,7 +40,9 @@ fn header_differences(call: &Call, expected: &ExpectedRequest, shown: &ShownRequ
     };
     let expected = lower(&expected.headers);
     let mut actual = lower(&shown.headers);
-    actual.retain(|(name, _)| call.headers.iter().any(|header| header.eq_ignore_ascii_case(name)) || expected.iter().any(|(wanted, _)| wanted == name));
+    actual.retain(|(name, _)| {
+        call.headers.iter().any(|header| header.eq_ignore_ascii_case(name)) || expected.iter().any(|(wanted, _)| wanted == name)
+    });
     pair_differences("headers", &expected, &actual)
 }
 

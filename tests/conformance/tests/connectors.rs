@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crm_conformance::{Folder, Suite, folders};
+use crm_conformance::{Fixture, Folder, Suite, folders};
+use serde_json::json;
 
 /// Size that a component may have (issue 2: under 200 kB).
 const MAX_BYTES: usize = 200_000;
@@ -11,9 +12,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Where `cargo xtask build` puts its files: the target directory of this very test.
+/// Where `cargo xtask build` puts its files.
 fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,4 +40,36 @@ async fn every_connector_passes_its_fixtures() {
     }
     assert!(!report.is_empty(), "no connector found");
     assert!(!failed, "\n{}", report.join("\n"));
+}
+
+/// The checker itself: each planted fault must be found, or a green suite would mean nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planted_faults_are_found() {
+    type Fault = (&'static str, &'static str, fn(&mut Fixture));
+    let faults: &[Fault] = &[
+        ("another body", "body", |fixture| fixture.exchanges[0].request.body = Some(json!({ "email": "someone@else.example" }))),
+        ("another method", "method", |fixture| fixture.exchanges[0].request.method = "PATCH".to_owned()),
+        ("another path", "path", |fixture| fixture.exchanges[0].request.path.push_str("/x")),
+        ("another query", "query", |fixture| fixture.exchanges[0].request.query.push(("a".to_owned(), "b".to_owned()))),
+        ("another header", "headers", |fixture| fixture.exchanges[0].request.headers.push(("x-a".to_owned(), "b".to_owned()))),
+        ("another call first", "the fixture expects", |fixture| fixture.exchanges.reverse()),
+        ("an exchange too many", "was not used", |fixture| fixture.exchanges.push(fixture.exchanges[0].clone())),
+        ("an exchange too few", "no further call", |fixture| drop(fixture.exchanges.pop())),
+        ("another result", "/known/contact_id", |fixture| fixture.expect["known"]["contact_id"] = json!("another")),
+        ("an input that does not fit", "input", |fixture| fixture.input["job"]["set"] = json!(7)),
+    ];
+    let suite = Suite::new().expect("an engine");
+    let path = root().join("connectors/ontraport");
+    for (name, words, plant) in faults {
+        let mut folder = Folder::open(&path).unwrap_or_else(|error| panic!("{error:#}"));
+        let component = folder.component(&target()).unwrap_or_else(|error| panic!("{error:#}"));
+        folder.fixtures.retain(|fixture| fixture.scenario == "sync-new" && fixture.exchanges.len() == 2);
+        plant(&mut folder.fixtures[0]);
+        let verdict = suite.check(&folder, component).await.unwrap_or_else(|error| panic!("{error:#}"));
+        let found: Vec<String> =
+            verdict.failures.iter().filter(|failure| failure.scenario == "sync-new").map(ToString::to_string).collect();
+        assert!(found.iter().any(|line| line.contains(words)), "{name}: {found:?}");
+        // With the other fixtures gone, every other required scenario is reported as missing.
+        assert!(verdict.failures.iter().any(|failure| failure.scenario == "untag" && failure.what.starts_with("no fixture")), "{name}");
+    }
 }

@@ -6,6 +6,7 @@
 //! whose standard library is then built from source.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -77,17 +78,34 @@ pub fn manifest(name: &str) -> Result<String> {
     std::fs::read_to_string(&path).with_context(|| path.display().to_string())
 }
 
+/// Writes the finished file of a guest as `<dir>/<name>.wasm` and returns its path: for benchmarks, which cannot
+/// depend on this package.
+///
+/// # Errors
+/// As [`try_guest`], and when the file cannot be written.
+pub fn write(name: &str) -> Result<PathBuf, Missing> {
+    let file = try_guest(name)?;
+    let path = target_dir().join(format!("{name}.wasm"));
+    std::fs::write(&path, file).map_err(|e| Missing::Failed(e.into()))?;
+    Ok(path)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the toolchain is told through the environment, as cargo does")]
+fn env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("guests")
 }
 
 fn target_dir() -> PathBuf {
-    let ours = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
+    let ours = env("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
     ours.join("guests")
 }
 
 fn build(name: &str, target: &str) -> Result<Vec<u8>> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = Command::new(env("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["build", "--release", "--locked", "--target", target, "--package", &format!("guest-{name}")])
         .current_dir(workspace())
@@ -114,22 +132,22 @@ fn build(name: &str, target: &str) -> Result<Vec<u8>> {
 }
 
 fn other_compiler(cargo: &mut Command) {
-    if let Some(rustc) = std::env::var_os("CRM_WASM_RUSTC") {
+    if let Some(rustc) = env("CRM_WASM_RUSTC") {
         cargo.env("RUSTC", rustc);
     }
-    if let Some(linker) = std::env::var_os("CRM_WASM_LINKER") {
+    if let Some(linker) = env("CRM_WASM_LINKER") {
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
-    if std::env::var_os("CRM_WASM_BUILD_STD").is_some_and(|v| v == "1") {
+    if env("CRM_WASM_BUILD_STD").is_some_and(|v| v == "1") {
         cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
     }
 }
 
 fn has_wasi_target() -> Result<bool> {
-    if std::env::var_os("CRM_WASM_RUSTC").is_some() {
+    if env("CRM_WASM_RUSTC").is_some() {
         return Ok(false);
     }
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let rustc = env("RUSTC").unwrap_or_else(|| "rustc".into());
     let out = Command::new(rustc)
         .args(["--print", "target-libdir", "--target", WASI])
         .current_dir(workspace())

@@ -43,7 +43,8 @@ pub fn embed_as(component: &[u8], wit: &str) -> Vec<u8> {
 #[must_use]
 pub fn component(memory: &str, fields: &str) -> Vec<u8> {
     // How the world's functions look to a core module: connection flattens to ten values, a job goes by pointer.
-    let functions = [("verify", 10), ("list-choices", 1), ("prepare", 15), ("sync-contact", 1), ("untag-contact", 1), ("lookup-contact", 1)];
+    let functions =
+        [("verify", 10), ("list-choices", 1), ("prepare", 15), ("sync-contact", 1), ("untag-contact", 1), ("lookup-contact", 1)];
     let mut text = format!("(module {memory}\n");
     for (name, params) in functions {
         let params = "i32 ".repeat(params);

@@ -9,4 +9,4 @@ mod build;
 pub mod doubles;
 pub mod files;
 
-pub use build::{Missing, component, guest, manifest, try_guest};
+pub use build::{Missing, component, guest, manifest, try_guest, write};

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crm_catalog::model::Manifest;
 use crm_contract::ports::Clock;
 use crm_contract::types::{Account, Person};
-use crm_store::Store;
 use crm_store::model::{JobCounts, Kind, NewJob, Purpose, Put, RecordKey};
 use crm_store::model_store::MemoryModel;
 use crm_sync::context::{BreakerConfig, Config, Context};

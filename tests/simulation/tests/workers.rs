@@ -43,7 +43,7 @@ async fn stormy(seed: u64, behaviour: Behaviour) -> Result<(), String> {
         world.crash().await;
     }
     world.start();
-    let counts = world.settle(None, 10 * HOUR).await;
+    let counts = world.settle(None, Duration::from_secs(900)).await;
     if counts.succeeded != 90 {
         return Err(format!("seed {seed}: {counts:?}"));
     }

@@ -107,3 +107,46 @@ fn ready_line(line: &str) -> Option<Value> {
 fn length(file: &File) -> Result<u64> {
     Ok(file.metadata().context("cannot look at the log file")?.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READY_LINE: &str = r#"echo '{"event":"ready","url":"http://127.0.0.1:1"}'"#;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn the_ready_line_is_found_among_other_output() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let log = dir.path().join("log");
+        let (mut process, ready) =
+            Process::start(shell(&format!("echo booting; {READY_LINE}; echo oops >&2; exec sleep 60")), &log).expect("starts");
+        assert_eq!(ready["url"], "http://127.0.0.1:1");
+        process.kill9().expect("killed");
+        assert!(process.ended().expect("looked").is_none(), "a killed process is gone");
+        assert!(process.output().starts_with("booting\n"));
+    }
+
+    #[test]
+    fn a_second_start_does_not_take_the_first_ones_ready_line() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let log = dir.path().join("log");
+        drop(Process::start(shell(&format!("{READY_LINE}; exec sleep 60")), &log).expect("starts"));
+        let refused = Process::start(shell("echo no luck; exit 3"), &log).err().expect("fails").to_string();
+        assert!(refused.contains("no luck") && refused.contains('3') && !refused.contains("ready\""), "{refused}");
+    }
+
+    #[test]
+    fn sigterm_lets_it_end_by_itself() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let script = format!("trap 'echo bye; exit 7' TERM; {READY_LINE}; while :; do sleep 0.01; done");
+        let (mut process, _) = Process::start(shell(&script), &dir.path().join("log")).expect("starts");
+        assert_eq!(process.sigterm().expect("ends").code(), Some(7));
+        assert!(process.output().contains("bye"));
+    }
+}

@@ -41,7 +41,8 @@ pub struct Repo {
 }
 
 /// Top folders and files that are read.
-const TOPS: &[&str] = &["host", "sdk", "tests", "connectors", "wit", "demo", ".ci", ".cargo", "README.md", "Cargo.toml", "clippy.toml", "deny.toml"];
+const TOPS: &[&str] =
+    &["host", "sdk", "tests", "connectors", "wit", "demo", ".ci", ".cargo", "README.md", "Cargo.toml", "clippy.toml", "deny.toml"];
 /// What people write by hand here; `.ci/run` has no ending.
 const ENDINGS: &[&str] = &["rs", "toml", "wit", "md", "json", "txt", "css", "js"];
 const DATA: &str = "tests/tidy/data/";

@@ -46,7 +46,13 @@ impl Reply {
     }
 
     pub fn text(status: u16, body: &'static str) -> Self {
-        Self { status, content_type: "text/plain; charset=utf-8", body: Bytes::from_static(body.as_bytes()), headers: Vec::new(), cut: Cut::No }
+        Self {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            body: Bytes::from_static(body.as_bytes()),
+            headers: Vec::new(),
+            cut: Cut::No,
+        }
     }
 }
 

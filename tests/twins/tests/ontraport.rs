@@ -100,12 +100,8 @@ impl Bench {
 fn each_header_is_needed_and_the_refusal_says_nothing_more() {
     let bench = Bench::unlimited();
     let config = TwinConfig::default();
-    let cases: [&[(&str, &str)]; 4] = [
-        &[],
-        &[("Api-Key", &config.api_key)],
-        &[("Api-Appid", &config.app_id)],
-        &[("Api-Appid", &config.app_id), ("Api-Key", "wrong")],
-    ];
+    let cases: [&[(&str, &str)]; 4] =
+        [&[], &[("Api-Key", &config.api_key)], &[("Api-Appid", &config.app_id)], &[("Api-Appid", &config.app_id), ("Api-Key", "wrong")]];
     let mut texts = Vec::new();
     for with in cases {
         let answer = bench.try_send("GET /1/objects/getInfo?objectID=0", None, "", with).expect("answered");
@@ -261,7 +257,10 @@ fn a_fault_before_the_effect_leaves_nothing_and_one_after_leaves_everything() {
     assert_eq!(bench.save(&json!({ "email": "a@b.co" })).status, 503);
     assert_eq!(bench.twin.control.count("contacts"), 1);
     let log = bench.twin.control.log(0, 10);
-    assert_eq!(log.iter().map(|e| (e.ok, e.applied, e.subject.as_ref())).collect::<Vec<_>>(), [(false, false, "a@b.co"), (false, true, "a@b.co")]);
+    assert_eq!(
+        log.iter().map(|e| (e.ok, e.applied, e.subject.as_ref())).collect::<Vec<_>>(),
+        [(false, false, "a@b.co"), (false, true, "a@b.co")]
+    );
 }
 
 #[test]
@@ -306,7 +305,8 @@ fn another_process_can_steer_and_judge_it() {
     bench.save(&json!({ "email": "a@b.co" }));
     assert_eq!(bench.json(TAG, &attach).status, 200);
     let verdict = control("GET /_twin/verdict?mark=kill", None).json();
-    let expected = json!({ "saves_resent_after_tag_failure": 1, "calls_resent_after_mark": 1, "answered_before_mark": 1, "tag_failures": 1 });
+    let expected =
+        json!({ "saves_resent_after_tag_failure": 1, "calls_resent_after_mark": 1, "answered_before_mark": 1, "tag_failures": 1 });
     assert_eq!(verdict, expected);
     let state = control("GET /_twin/state", None).json();
     assert_eq!((&state["calls"][SAVE], &state["calls"][TAG], &state["tags"]), (&json!(2), &json!(2), &json!(1)));

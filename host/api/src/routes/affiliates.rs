@@ -79,11 +79,7 @@ pub(crate) async fn approve_affiliates(
 /// Approves one, whatever the status was. The syncs are on disk when this answers.
 #[utoipa::path(post, path = "/v1/affiliates/{id}/approve", tag = "affiliates", params(("id" = String, Path)),
     responses((status = 202, body = Approved)))]
-pub(crate) async fn approve_affiliate(
-    tenant: Tenant,
-    State(app): State<App>,
-    Id(id): Id,
-) -> Result<(StatusCode, Json<Approved>), Problem> {
+pub(crate) async fn approve_affiliate(tenant: Tenant, State(app): State<App>, Id(id): Id) -> Result<(StatusCode, Json<Approved>), Problem> {
     let did = approval::approve(&app.state.ctx, tenant.organization(), Whom::Ids(vec![id])).await?;
     Ok((StatusCode::ACCEPTED, Json(did.into())))
 }

@@ -86,8 +86,7 @@ pub(crate) async fn update_connection(
     IfMatch(expect): IfMatch,
     JsonBody(patch): JsonBody<ConnectionPatch>,
 ) -> Result<Response, Problem> {
-    let change =
-        ConnectionChange { name: patch.name, picked: patch.picked, default_tags: patch.default_tags, settings: patch.settings };
+    let change = ConnectionChange { name: patch.name, picked: patch.picked, default_tags: patch.default_tags, settings: patch.settings };
     let saved = settings::update(&app.state.ctx, tenant.organization(), &id, expect, change).await.map_err(|e| precondition(e, expect))?;
     Ok(tagged(StatusCode::OK, saved.version, Connection::from(saved.value)))
 }

@@ -47,9 +47,8 @@ pub(crate) async fn import_affiliates(
 
 /// Reads the first part that is a file, or is called `file`.
 async fn from_form(request: Request, app: &App, import: &mut Import<'_>) -> Result<(), Problem> {
-    let mut form = Multipart::from_request(request, app)
-        .await
-        .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, "bad_request", e.body_text()))?;
+    let mut form =
+        Multipart::from_request(request, app).await.map_err(|e| Problem::new(StatusCode::BAD_REQUEST, "bad_request", e.body_text()))?;
     while let Some(mut part) = form.next_field().await.map_err(of_form)? {
         if part.file_name().is_none() && part.name() != Some("file") {
             continue;

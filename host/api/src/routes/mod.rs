@@ -8,9 +8,9 @@ mod imports;
 mod syncs;
 mod system;
 
+use axum::Json;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use http::{HeaderValue, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,9 +21,7 @@ pub(crate) use system::router as system;
 
 /// All of `/v1`.
 pub(crate) fn all(app: &App) -> OpenApiRouter<App> {
-    let import = OpenApiRouter::new()
-        .routes(routes!(imports::import_affiliates))
-        .layer(DefaultBodyLimit::max(app.limits.file_bytes));
+    let import = OpenApiRouter::new().routes(routes!(imports::import_affiliates)).layer(DefaultBodyLimit::max(app.limits.file_bytes));
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(connectors::list_connectors))
         .routes(routes!(connectors::get_connector))

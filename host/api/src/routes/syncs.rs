@@ -34,11 +34,7 @@ pub(crate) async fn list_syncs(
 
 /// How many syncs are in each state.
 #[utoipa::path(get, path = "/v1/syncs/counts", tag = "syncs", params(CountQuery), responses((status = 200, body = Counts)))]
-pub(crate) async fn count_syncs(
-    tenant: Tenant,
-    State(app): State<App>,
-    Query(query): Query<CountQuery>,
-) -> Result<Json<Counts>, Problem> {
+pub(crate) async fn count_syncs(tenant: Tenant, State(app): State<App>, Query(query): Query<CountQuery>) -> Result<Json<Counts>, Problem> {
     Ok(Json(syncs::counts(&app.state.ctx, tenant.organization(), query.connection.as_deref()).await?.into()))
 }
 

@@ -114,6 +114,7 @@ impl From<Status> for AffiliateStatus {
 pub(crate) struct AffiliateQuery {
     /// Campaign id.
     pub(crate) campaign: Option<String>,
+    #[param(inline)]
     pub(crate) status: Option<Status>,
     /// In any spelling.
     pub(crate) email: Option<String>,
@@ -129,6 +130,7 @@ pub(crate) struct ImportQuery {
     /// Campaign id that the affiliates join.
     pub(crate) campaign: String,
     /// Layout of the file; `rewardful` is the default.
+    #[param(inline)]
     pub(crate) format: Option<ImportFormat>,
 }
 

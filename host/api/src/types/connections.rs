@@ -118,12 +118,7 @@ impl From<Kept> for Connection {
     fn from(kept: Kept) -> Self {
         Self {
             state: word(&kept.state),
-            account: Account {
-                id: kept.account.id,
-                name: kept.account.name,
-                region: kept.account.choice,
-                lacking: kept.account.lacking,
-            },
+            account: Account { id: kept.account.id, name: kept.account.name, region: kept.account.choice, lacking: kept.account.lacking },
             settings: map(&kept.settings),
             picked: map(&kept.picked),
             credentials: map(&kept.last4),

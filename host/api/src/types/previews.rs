@@ -45,13 +45,9 @@ impl PreviewOrder {
                 Err(Problem::invalid("campaign", "an affiliate brings the campaign along: leave it out"))
             }
             (Some(id), None) => Ok(Subject::Affiliate(id)),
-            (None, Some(p)) => Ok(Subject::Person {
-                campaign: self.campaign.take(),
-                email: p.email,
-                first: p.first,
-                last: p.last,
-                company: p.company,
-            }),
+            (None, Some(p)) => {
+                Ok(Subject::Person { campaign: self.campaign.take(), email: p.email, first: p.first, last: p.last, company: p.company })
+            }
             _ => Err(Problem::invalid("affiliate", "name either an affiliate or a person")),
         }
     }

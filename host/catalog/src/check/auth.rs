@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::slots::Slot;
 use super::Check;
+use super::slots::Slot;
 use crate::error::At;
 use crate::model::{Auth, AuthKind, Grant, Jwt, Oauth2, Signature};
 use crate::shape;

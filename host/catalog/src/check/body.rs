@@ -40,7 +40,10 @@ fn kind(check: &mut Check<'_, '_>, at: &At, c: &Call) {
         return;
     }
     match c.body {
-        BodyKind::Json if content.is_some() && !(essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json")) => {
+        BodyKind::Json
+            if content.is_some()
+                && !(essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json")) =>
+        {
             check.add(at, "content_type", format!("`{essence}` does not fit a json body: `application/json` or `application/...+json`"));
         }
         BodyKind::Form if content.is_some() && essence != "application/x-www-form-urlencoded" => {
@@ -68,8 +71,12 @@ fn fits(check: &mut Check<'_, '_>, at: &At, c: &Call) {
     let entries = c.writes.iter().enumerate().map(|(i, w)| (format!("writes[{i}]"), w));
     for (key, entry) in entries.chain(c.fixed.keys().map(|k| (format!("fixed.{k}"), k))) {
         match (c.body, entry.starts_with("form:")) {
-            (BodyKind::Json, true) => check.add(at, &key, format!("`{entry}` belongs to a form body; this body is json: write a JSON pointer")),
-            (BodyKind::Form, false) => check.add(at, &key, format!("`{entry}` belongs to a json body; this body is a form: write `form:key`")),
+            (BodyKind::Json, true) => {
+                check.add(at, &key, format!("`{entry}` belongs to a form body; this body is json: write a JSON pointer"))
+            }
+            (BodyKind::Form, false) => {
+                check.add(at, &key, format!("`{entry}` belongs to a json body; this body is a form: write `form:key`"))
+            }
             _ => {}
         }
     }
@@ -115,7 +122,11 @@ fn auth_fields(check: &mut Check<'_, '_>, at: &At, c: &Call) {
         for field in fields.keys() {
             let own = if c.body == BodyKind::Form { format!("form:{field}") } else { format!("/{field}") };
             for (i, entry) in c.writes.iter().enumerate().filter(|(_, w)| rules_overlap(w, &own)) {
-                check.add(at, &format!("writes[{i}]"), format!("`{entry}` reaches the field `{field}`, which the auth `{}` sets", auth.name));
+                check.add(
+                    at,
+                    &format!("writes[{i}]"),
+                    format!("`{entry}` reaches the field `{field}`, which the auth `{}` sets", auth.name),
+                );
             }
             for key in c.fixed.keys().filter(|k| rules_overlap(k, &own)) {
                 check.add(at, &format!("fixed.{key}"), format!("is set by the auth `{}`", auth.name));

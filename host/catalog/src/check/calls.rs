@@ -65,7 +65,9 @@ fn effect(check: &mut Check<'_, '_>, at: &At, c: &Call) {
         _ => {}
     }
     if read {
-        for (key, set) in [("alters", c.alters.is_some()), ("exclusive", c.exclusive.is_some()), ("starts_automations", c.starts_automations)] {
+        for (key, set) in
+            [("alters", c.alters.is_some()), ("exclusive", c.exclusive.is_some()), ("starts_automations", c.starts_automations)]
+        {
             if set {
                 check.add(at, key, "has no meaning on a `read`, which changes nothing");
             }
@@ -257,5 +259,6 @@ fn answer(check: &mut Check<'_, '_>, at: &At, c: &Call) {
 }
 
 fn is_pointer(text: &str) -> bool {
-    text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(|s| !s.is_empty() && !s.replace("~0", "").replace("~1", "").contains('~')))
+    text.strip_prefix('/')
+        .is_some_and(|rest| rest.split('/').all(|s| !s.is_empty() && !s.replace("~0", "").replace("~1", "").contains('~')))
 }

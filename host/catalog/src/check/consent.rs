@@ -65,7 +65,10 @@ fn elsewhere(check: &mut Check<'_, '_>, at: &At, c: &Call) {
                 check.add(
                     at,
                     &format!("writes[{i}]"),
-                    format!("`{entry}` reaches `{protected}`, which `{}` may write for new contacts only: name a `guard` here too", other.name),
+                    format!(
+                        "`{entry}` reaches `{protected}`, which `{}` may write for new contacts only: name a `guard` here too",
+                        other.name
+                    ),
                 );
             }
             for key in c.fixed.keys().filter(|k| rules_overlap(k, protected)) {

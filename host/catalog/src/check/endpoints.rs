@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use super::slots::Slot;
 use super::Check;
+use super::slots::Slot;
 use crate::error::At;
 use crate::host;
 use crate::model::{AuthKind, Endpoint, SettingKind, Stage};
@@ -59,7 +59,11 @@ fn url(check: &mut Check<'_, '_>, at: &At, e: &Endpoint) {
                 made.credential = true;
                 credential(check, at, name);
             }
-            _ => check.add(at, "url", format!("`{{{place}}}` is not known; allowed: `{{choice}}`, `{{derived:NAME}}`, `{{credential:NAME}}`, `{{token.base}}`")),
+            _ => check.add(
+                at,
+                "url",
+                format!("`{{{place}}}` is not known; allowed: `{{choice}}`, `{{derived:NAME}}`, `{{credential:NAME}}`, `{{token.base}}`"),
+            ),
         }
     }
     if made.token {
@@ -77,8 +81,16 @@ fn url(check: &mut Check<'_, '_>, at: &At, e: &Endpoint) {
 fn credential(check: &mut Check<'_, '_>, at: &At, name: &str) {
     match check.m.credential(name) {
         None => check.add(at, "url", format!("there is no credential `{name}`")),
-        Some(c) if c.secret => check.add(at, "url", format!("the credential `{name}` is secret and may not stand in a URL; cut a part with [[derived]] or mark it `secret = false`")),
-        Some(c) if c.pattern.is_none() => check.add(at, "url", format!("the credential `{name}` needs a `pattern`, because it becomes part of a URL")),
+        Some(c) if c.secret => check.add(
+            at,
+            "url",
+            format!(
+                "the credential `{name}` is secret and may not stand in a URL; cut a part with [[derived]] or mark it `secret = false`"
+            ),
+        ),
+        Some(c) if c.pattern.is_none() => {
+            check.add(at, "url", format!("the credential `{name}` needs a `pattern`, because it becomes part of a URL"))
+        }
         Some(_) => {}
     }
 }
@@ -199,11 +211,8 @@ fn choices(check: &mut Check<'_, '_>, at: &At, e: &Endpoint) {
         None if used => check.add(at, "choose", "is needed with `choices`: `setting:NAME` or `verify`"),
         None => {}
         Some(_) if !used => check.add(at, "choose", "has no meaning, because the URL holds no `{choice}`"),
-        Some("verify") => {
-            if !check.m.calls.iter().any(|c| c.endpoint == e.name && c.stages.contains(&Stage::Verify)) {
-                check.add(at, "choose", "no call of the stage `verify` uses this endpoint, so nothing could find the choice");
-            }
-        }
+        Some("verify") if check.m.calls.iter().any(|c| c.endpoint == e.name && c.stages.contains(&Stage::Verify)) => {}
+        Some("verify") => check.add(at, "choose", "no call of the stage `verify` uses this endpoint, so nothing could find the choice"),
         Some(other) => match other.strip_prefix("setting:") {
             Some(name) => chosen(check, at, e, name),
             None => check.add(at, "choose", format!("`{other}` is not known; allowed: `setting:NAME`, `verify`")),

@@ -41,7 +41,11 @@ fn identity(check: &mut Check<'_, '_>) {
     let at = At::table("connector");
     let c = &check.m.connector;
     if !shape::is_slug(&c.slug) {
-        check.add(&at, "slug", format!("`{}` is no slug: lower-case letters and digits in words joined by `-`, at most 40 characters", c.slug));
+        check.add(
+            &at,
+            "slug",
+            format!("`{}` is no slug: lower-case letters and digits in words joined by `-`, at most 40 characters", c.slug),
+        );
     }
     if !shape::is_version(&c.version) {
         check.add(&at, "version", format!("`{}` is no version: three numbers such as `1.0.2`, optionally `-pre.1`", c.version));
@@ -76,7 +80,7 @@ fn credential(check: &mut Check<'_, '_>, at: &At, c: &Credential) {
     }
     check.distinct(at, "modes", c.modes.iter());
     for (i, hint) in c.hints.iter().enumerate() {
-        let at = At::item(&at.child("hints").path().to_owned(), i, &c.name);
+        let at = At::item(at.child("hints").path(), i, &c.name);
         check.regex(&at, "match", &hint.matches, false);
         check.words(&at, "say", &hint.say, 300);
     }
@@ -160,7 +164,7 @@ fn picker(check: &mut Check<'_, '_>, at: &At, p: &Picker) {
         check.refers(at, "depends_on", on, "pickers", check.m.pickers.iter().map(|p| p.name.as_str()));
     }
     for (i, choice) in p.r#static.iter().enumerate() {
-        let at = At::item(&at.child("static").path().to_owned(), i, &choice.name);
+        let at = At::item(at.child("static").path(), i, &choice.name);
         check.line(&at, "id", &choice.id, 200);
         check.line(&at, "name", &choice.name, 200);
     }

@@ -22,12 +22,23 @@ pub struct Auth {
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum AuthKind {
     /// Several headers, each a template such as `Acme-API-Key {key}`.
-    Header { headers: BTreeMap<String, String> },
-    Basic { user: String, password: String },
-    Bearer { token: String },
-    Query { params: BTreeMap<String, String> },
+    Header {
+        headers: BTreeMap<String, String>,
+    },
+    Basic {
+        user: String,
+        password: String,
+    },
+    Bearer {
+        token: String,
+    },
+    Query {
+        params: BTreeMap<String, String>,
+    },
     /// Fields added to the JSON or form body.
-    Body { fields: BTreeMap<String, String> },
+    Body {
+        fields: BTreeMap<String, String>,
+    },
     Oauth2(Oauth2),
     Jwt(Jwt),
     Signature(Signature),

@@ -7,7 +7,11 @@ pub(super) static AUTH: Table = Table {
     keys: &[
         must("name", Kind::Text, "A *name*. Entries may share it when their `mode` differs: the connection's mode decides."),
         may("mode", Kind::Text, "the only one", "The credential mode this belongs to."),
-        must("type", Kind::OneOf(&["header", "basic", "bearer", "query", "body", "oauth2", "jwt", "signature"]), "Decides which further keys exist."),
+        must(
+            "type",
+            Kind::OneOf(&["header", "basic", "bearer", "query", "body", "oauth2", "jwt", "signature"]),
+            "Decides which further keys exist.",
+        ),
     ],
     variants: &[
         Variant {
@@ -23,7 +27,11 @@ pub(super) static AUTH: Table = Table {
                 must("password", Kind::Text, "Template; may be constant or empty. At least one slot in the two."),
             ],
         },
-        Variant { name: "bearer", doc: "`Authorization: Bearer ...`.", keys: &[must("token", Kind::Text, "Template with at least one slot.")] },
+        Variant {
+            name: "bearer",
+            doc: "`Authorization: Bearer ...`.",
+            keys: &[must("token", Kind::Text, "Template with at least one slot.")],
+        },
         Variant {
             name: "query",
             doc: "Query parameters. Every URL that is shown, logged or journalled keeps the template.",
@@ -51,7 +59,12 @@ pub(super) static AUTH: Table = Table {
                 may("prefix", Kind::Text, "`Bearer`", "The word before the token in `Authorization`."),
                 may("rotates", Kind::Flag, "false", "The refresh token changes with each use."),
                 may("lifetime_s", Kind::Whole(30, 31_536_000), "the answer's `expires_in`", "Used when the answer states no lifetime."),
-                may("base_from", Kind::Text, "none", "JSON key of the token answer that names the API's base URL, for an endpoint with `url = \"{token.base}\"`."),
+                may(
+                    "base_from",
+                    Kind::Text,
+                    "none",
+                    "JSON key of the token answer that names the API's base URL, for an endpoint with `url = \"{token.base}\"`.",
+                ),
                 may("revoke_path", Kind::Text, "none", "Path below the token endpoint that ends a token; used at disconnect."),
             ],
         },
@@ -72,7 +85,11 @@ pub(super) static AUTH: Table = Table {
             name: "signature",
             doc: "A signature over the parameters..",
             keys: &[
-                must("kind", Kind::OneOf(&["md5-sorted-values"]), "MD5, as hex, of the secret followed by all parameter values in byte order."),
+                must(
+                    "kind",
+                    Kind::OneOf(&["md5-sorted-values"]),
+                    "MD5, as hex, of the secret followed by all parameter values in byte order.",
+                ),
                 must("key", Kind::Text, "Slot."),
                 must("secret", Kind::Text, "Slot."),
                 must("key_param", Kind::Text, "Name of the key's parameter on the wire."),

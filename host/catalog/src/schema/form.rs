@@ -5,7 +5,11 @@ use super::{Kind, Table, may, must, table};
 pub(super) static CONNECTOR: Table = table(
     "Who the connector is.",
     &[
-        must("slug", Kind::Text, "Lower-case letters and digits in words joined by `-`, at most 40. Frozen for ever: it names the folder, the file and the API's path."),
+        must(
+            "slug",
+            Kind::Text,
+            "Lower-case letters and digits in words joined by `-`, at most 40. Frozen for ever: it names the folder, the file and the API's path.",
+        ),
         must("name", Kind::Text, "The vendor's name as merchants know it, at most 60 characters."),
         must("version", Kind::Text, "`MAJOR.MINOR.PATCH`, optionally `-pre.1`."),
         must("category", Kind::Text, "One or two words for the directory, at most 40 characters."),
@@ -18,20 +22,45 @@ pub(super) static CONNECTOR: Table = table(
 pub(super) static CREDENTIAL: Table = table(
     "One field of the connect form.",
     &[
-        must("name", Kind::Text, "The slot's name (a *name*, see below), unique among credentials, split parts, derived parts and settings."),
+        must("name", Kind::Text, "The slot's name (a *name*, see 2.1), unique among credentials, split parts, derived parts and settings."),
         must("label", Kind::Text, "As the vendor's own screen calls it."),
         must("help", Kind::Text, "Where the merchant finds it."),
         may("placeholder", Kind::Text, "empty", "An example of the form, never a real value."),
-        may("pattern", Kind::Text, "any value", "Anchored regex (`^...$`) that the tidied value must match. Needed when an endpoint's URL uses the value."),
-        may("secret", Kind::Flag, "true", "`false`: not secret; the guest sees it among its settings, and a URL may hold it. A secret that no `[[auth]]` uses is refused: do not ask for what you do not need."),
-        may("owner", Kind::OneOf(&["merchant", "operator", "either"]), "`merchant`", "Who types it: the merchant, or the operator of the host for all merchants (an application's own client)."),
+        may(
+            "pattern",
+            Kind::Text,
+            "any value",
+            "Anchored regex (`^...$`) that the tidied value must match. Needed when an endpoint's URL uses the value.",
+        ),
+        may(
+            "secret",
+            Kind::Flag,
+            "true",
+            "`false`: not secret; the guest sees it among its settings, and a URL may hold it. A secret that no `[[auth]]` uses is refused: do not ask for what you do not need.",
+        ),
+        may(
+            "owner",
+            Kind::OneOf(&["merchant", "operator", "either"]),
+            "`merchant`",
+            "Who types it: the merchant, or the operator of the host for all merchants (an application's own client).",
+        ),
         may("modes", Kind::Texts, "all modes", "Only asked for in these modes; each is the `mode` of an `[[auth]]`."),
         may("optional", Kind::Flag, "false", "May be left empty."),
         may("hints", Kind::Tables(&HINT), "none", ""),
         may("tidy", Kind::Texts, "nothing", "`trim`, `lower` or `strip:SUFFIX`, applied in this order before anything else."),
-        may("missing", Kind::Text, "a general sentence", "Said when the field is left empty, for example \"missing X-Key header: enter your API key ...\"."),
+        may(
+            "missing",
+            Kind::Text,
+            "a general sentence",
+            "Said when the field is left empty, for example \"missing X-Key header: enter your API key ...\".",
+        ),
         may("split", Kind::Table(&SPLIT), "not split", ""),
-        may("idle_days", Kind::Whole(1, 3650), "never dies", "The key dies after this many days without use: the host verifies it in time."),
+        may(
+            "idle_days",
+            Kind::Whole(1, 3650),
+            "never dies",
+            "The key dies after this many days without use: the host verifies it in time.",
+        ),
         may("ask_end_date", Kind::Flag, "false", "Ask the merchant when the key ends, and warn before that."),
     ],
 );
@@ -56,11 +85,21 @@ pub(super) static SETTING: Table = table(
         must("label", Kind::Text, "What the merchant reads."),
         may("help", Kind::Text, "empty", "One or two sentences."),
         must("kind", Kind::OneOf(&["text", "bool", "choice", "picker"]), "`picker`: the value is chosen from the picker of the same name."),
-        may("default", Kind::Text, "empty", "Must itself be acceptable: `true` or `false` for `bool`, one of `choices`, a match of `pattern`."),
+        may(
+            "default",
+            Kind::Text,
+            "empty",
+            "Must itself be acceptable: `true` or `false` for `bool`, one of `choices`, a match of `pattern`.",
+        ),
         may("choices", Kind::Texts, "none", "Only and always for `kind = \"choice\"`."),
         may("pattern", Kind::Text, "any value", "Only for `kind = \"text\"`; anchored regex."),
         may("when", Kind::TextMap, "always shown", "Setting -> value: shown only when each named setting has this value. No circles."),
-        may("consent_text", Kind::Text, "none", "What the merchant confirms before it takes effect, for settings that touch subscriptions."),
+        may(
+            "consent_text",
+            Kind::Text,
+            "none",
+            "What the merchant confirms before it takes effect, for settings that touch subscriptions.",
+        ),
     ],
 );
 
@@ -96,4 +135,3 @@ pub(super) static DERIVED: Table = table(
         ),
     ],
 );
-

@@ -13,11 +13,21 @@ pub(super) static TAGS: Table = table(
         ),
         may("scope", Kind::Text, "`account`", "`account`, or `picker:NAME` when tags belong to what was picked there."),
         may("max_len", Kind::Whole(1, 1000), "no limit", "Longest name, in characters."),
-        may("fold", Kind::OneOf(&["lower", "slug", "none"]), "`none`", "`lower`: lower case. `slug`: lower-case ASCII letters and digits, anything else becomes one `_`."),
+        may(
+            "fold",
+            Kind::OneOf(&["lower", "slug", "none"]),
+            "`none`",
+            "`lower`: lower case. `slug`: lower-case ASCII letters and digits, anything else becomes one `_`.",
+        ),
         may("forbid", Kind::Text, "none", "Characters that a tag may not hold."),
         may("separator", Kind::Text, "none", "For `string`, and only there: what stands between tags. A tag may not hold it."),
         may("max_per_contact", Kind::Whole(1, 100_000), "no limit", "Most tags on one contact."),
-        may("doc", Kind::Text, "empty", "What stands in for tags, for the \"What syncs\" page. Needed for `list`, `options`, `boolean` and `string`."),
+        may(
+            "doc",
+            Kind::Text,
+            "empty",
+            "What stands in for tags, for the \"What syncs\" page. Needed for `list`, `options`, `boolean` and `string`.",
+        ),
     ],
 );
 
@@ -47,7 +57,12 @@ pub(super) static SUPPORTS: Table = table(
         may("lookup", Kind::Flag, "false", "`lookup-contact`"),
         may("settle_s", Kind::Whole(0, 86_400), "0", "Seconds before a lookup may say \"missing\"."),
         may("email_change", Kind::Flag, "false", "Moves the contact when its e-mail changes."),
-        may("person", Kind::SomeOf(&["first", "last", "full", "company", "consent", "fields"]), "none", "What it uses of a person besides the e-mail."),
+        may(
+            "person",
+            Kind::SomeOf(&["first", "last", "full", "company", "consent", "fields"]),
+            "none",
+            "What it uses of a person besides the e-mail.",
+        ),
     ],
 );
 
@@ -62,11 +77,7 @@ pub(super) static SETUP: Table = table(
 
 static TROUBLE: Table = table(
     "One usual trouble.",
-    &[
-        must("symptom", Kind::Text, "What the merchant sees."),
-        must("cause", Kind::Text, "Why."),
-        must("fix", Kind::Text, "What to do."),
-    ],
+    &[must("symptom", Kind::Text, "What the merchant sees."), must("cause", Kind::Text, "Why."), must("fix", Kind::Text, "What to do.")],
 );
 
 pub(super) static DIFFERENCE: Table = table(

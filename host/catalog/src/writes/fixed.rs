@@ -130,7 +130,9 @@ fn set(value: &mut Value, pointer: &[Seg], constant: &Value, path: &str) -> Resu
             }
         }
         (_, Value::Object(map)) => map.iter_mut().try_for_each(|(key, there)| set(there, rest, constant, &deeper(path, key))),
-        (_, Value::Array(list)) => list.iter_mut().enumerate().try_for_each(|(i, there)| set(there, rest, constant, &deeper(path, &i.to_string()))),
+        (_, Value::Array(list)) => {
+            list.iter_mut().enumerate().try_for_each(|(i, there)| set(there, rest, constant, &deeper(path, &i.to_string())))
+        }
         _ => Err(FieldRefused::new(if path.is_empty() { "/" } else { path }, Why::NoContainer)),
     }
 }

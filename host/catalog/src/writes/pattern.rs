@@ -49,7 +49,9 @@ impl Seg {
             (Self::Any | Self::Rest, _) | (_, Self::Any | Self::Rest) => true,
             (Self::Exact(a), b) => b.matches(a),
             (a, Self::Exact(b)) => a.matches(b),
-            (Self::Prefix(a) | Self::Digits(a), Self::Prefix(b) | Self::Digits(b)) => a.starts_with(b.as_str()) || b.starts_with(a.as_str()),
+            (Self::Prefix(a) | Self::Digits(a), Self::Prefix(b) | Self::Digits(b)) => {
+                a.starts_with(b.as_str()) || b.starts_with(a.as_str())
+            }
         }
     }
 }
@@ -91,7 +93,8 @@ pub(super) struct RuleTemplate {
 
 pub(super) fn compile(key: &str, entries: &[String]) -> Result<Vec<RuleTemplate>, RuleError> {
     let each = |(i, text): (usize, &String)| {
-        RuleTemplate::read(text).map_err(|problem| RuleError { entry: format!("{key}[{i}]"), problem: format!("`{text}` {problem}; {RULE}") })
+        RuleTemplate::read(text)
+            .map_err(|problem| RuleError { entry: format!("{key}[{i}]"), problem: format!("`{text}` {problem}; {RULE}") })
     };
     entries.iter().enumerate().map(each).collect()
 }

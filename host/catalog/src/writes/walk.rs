@@ -117,7 +117,8 @@ pub(super) fn touched(rules: &[Rule], form: Option<&str>, body: &Value) -> Optio
 
 fn touched_below(alive: &[&[Seg]], value: &Value, path: &str) -> Option<String> {
     let child = |key: &str, value: &Value| {
-        let next: Vec<&[Seg]> = alive.iter().filter_map(|s| s.split_first()).filter(|(seg, _)| seg.matches(key)).map(|(_, rest)| rest).collect();
+        let next: Vec<&[Seg]> =
+            alive.iter().filter_map(|s| s.split_first()).filter(|(seg, _)| seg.matches(key)).map(|(_, rest)| rest).collect();
         if next.is_empty() {
             return None;
         }

@@ -96,7 +96,8 @@ impl Inflater {
                 return Ok(());
             }
             let zlib = self.head[0] & 0x0f == 8 && (u16::from(self.head[0]) << 8 | u16::from(self.head[1])).is_multiple_of(31);
-            decoder = if zlib { Decoder::Zlib(Box::new(ZlibDecoder::new(capped))) } else { Decoder::Raw(Box::new(DeflateDecoder::new(capped))) };
+            decoder =
+                if zlib { Decoder::Zlib(Box::new(ZlibDecoder::new(capped))) } else { Decoder::Raw(Box::new(DeflateDecoder::new(capped))) };
             joined = std::mem::take(&mut self.head);
             data = &joined;
         }

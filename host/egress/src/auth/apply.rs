@@ -152,7 +152,11 @@ fn body(payload: &Payload, fields: &[(&str, Filled)]) -> Result<Option<NewBody>,
             form_encoded(&form.iter().cloned().chain(added).collect::<Vec<_>>())
         };
         let bytes = Bytes::from(with(&|f| (*f.real).clone()));
-        return Ok(Some(NewBody { bytes: Some(bytes), shown: Some(with(&|f| f.shown.clone())), content_type: payload.content_type.clone() }));
+        return Ok(Some(NewBody {
+            bytes: Some(bytes),
+            shown: Some(with(&|f| f.shown.clone())),
+            content_type: payload.content_type.clone(),
+        }));
     }
     let text = payload.json()?;
     let mut real: Value = serde_json::from_str(&text).map_err(|_| Refusal::Auth("the body is no JSON object to add a field to".into()))?;

@@ -13,7 +13,8 @@ use crate::error::Refusal;
 /// The signing key's bytes.
 pub(crate) fn key(jwt: &Jwt, text: &str) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     // The merchant pasted it: what does not decode is a wrong key, not a defect of the connector.
-    let wrong = || Refusal::Credentials(format!("the key is not {}", if jwt.key_encoding == KeyEncoding::Hex { "hexadecimal" } else { "base64" }));
+    let wrong =
+        || Refusal::Credentials(format!("the key is not {}", if jwt.key_encoding == KeyEncoding::Hex { "hexadecimal" } else { "base64" }));
     Ok(Zeroizing::new(match jwt.key_encoding {
         KeyEncoding::Text => text.as_bytes().to_vec(),
         KeyEncoding::Hex => hex::decode(text.trim()).map_err(|_| wrong())?,
@@ -35,7 +36,8 @@ pub(crate) fn sign(jwt: &Jwt, key: &[u8], kid: Option<&str>, now_ms: u64) -> Res
     if let Some(aud) = &jwt.aud {
         claims["aud"] = aud.as_str().into();
     }
-    let mut token = Zeroizing::new(format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string())));
+    let mut token =
+        Zeroizing::new(format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string())));
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| Refusal::Auth("the key has an impossible length".into()))?;
     mac.update(token.as_bytes());
     let signature = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
@@ -73,7 +75,15 @@ mod tests {
 
     #[test]
     fn a_key_that_does_not_decode_is_a_credentials_refusal() {
-        let jwt = Jwt { alg: "HS256".into(), key: "k".into(), key_encoding: KeyEncoding::Hex, kid: None, aud: None, ttl_s: 1, prefix: String::new() };
+        let jwt = Jwt {
+            alg: "HS256".into(),
+            key: "k".into(),
+            key_encoding: KeyEncoding::Hex,
+            kid: None,
+            aud: None,
+            ttl_s: 1,
+            prefix: String::new(),
+        };
         assert!(matches!(key(&jwt, "zz"), Err(Refusal::Credentials(_))));
     }
 }

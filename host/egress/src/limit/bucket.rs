@@ -100,10 +100,6 @@ impl Bucket {
         }
     }
 
-    pub(crate) fn counts_requests(&self) -> bool {
-        self.capacity.is_some()
-    }
-
     /// Whether `cost` may go now. `mine` is the part of what is promised that belongs to the asker.
     pub(crate) fn ready(&mut self, cost: u64, mine: u64, now: u64) -> Result<(), Wait> {
         self.room(self.weight(cost), mine, now)

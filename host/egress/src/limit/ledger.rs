@@ -109,7 +109,10 @@ impl Drop for Permit {
 pub(crate) enum Admission {
     Go(Permit),
     /// Not before this time (`None`: when a call in flight ends), because of this limit.
-    Wait { until: Wait, cell: Arc<Cell> },
+    Wait {
+        until: Wait,
+        cell: Arc<Cell>,
+    },
 }
 
 pub(crate) struct Ledger {
@@ -153,7 +156,7 @@ impl Ledger {
     }
 
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.cells.lock().len()
     }
 

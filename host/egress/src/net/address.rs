@@ -35,11 +35,11 @@ const V4_BLOCKED: &[([u8; 4], u8)] = &[
 
 /// Parts of 2000::/3 that are not the public internet, or that carry an IPv4 address inside.
 const V6_BLOCKED: &[(u128, u8)] = &[
-    (0x2001_0000 << 96, 23), // IETF protocol assignments, Teredo among them
-    (0x2001_0db8 << 96, 32), // documentation
-    (0x2002_0000 << 96, 16), // 6to4
+    (0x2001_0000 << 96, 23),      // IETF protocol assignments, Teredo among them
+    (0x2001_0db8 << 96, 32),      // documentation
+    (0x2002_0000 << 96, 16),      // 6to4
     (0x2620_004f_8000 << 80, 48), // AS112
-    (0x3fff_0000 << 96, 20), // documentation
+    (0x3fff_0000 << 96, 20),      // documentation
 ];
 
 /// `Ok` when `address` is a public unicast address. IPv6 outside 2000::/3 is refused whole, which covers loopback, unique
@@ -92,9 +92,31 @@ mod tests {
     #[test]
     fn addresses_that_hold_a_private_one_are_refused() {
         let bad = [
-            "::1", "::", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "2002:7f00:1::",
-            "2002:a9fe:a9fe::1", "2001:0:7f00:1::", "fe80::1", "fec0::1", "fc00::1", "fd00::1", "ff02::1", "2001:db8::1", "3fff::1", "5f00::1",
-            "100::1", "2001:10::1", "2001:20::1", "2606:4700:0:0:0:5efe:7f00:1", "2606:4700:0:0:200:5efe:a00:1", "4000::1", "1fff::1",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::7f00:1",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe::1",
+            "2001:0:7f00:1::",
+            "fe80::1",
+            "fec0::1",
+            "fc00::1",
+            "fd00::1",
+            "ff02::1",
+            "2001:db8::1",
+            "3fff::1",
+            "5f00::1",
+            "100::1",
+            "2001:10::1",
+            "2001:20::1",
+            "2606:4700:0:0:0:5efe:7f00:1",
+            "2606:4700:0:0:200:5efe:a00:1",
+            "4000::1",
+            "1fff::1",
         ];
         for address in bad {
             assert!(check_address(address.parse().unwrap()).is_err(), "{address}");

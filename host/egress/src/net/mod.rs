@@ -9,8 +9,8 @@ mod url;
 
 pub use address::{AddressRefused, check_address};
 pub use own::OwnAddresses;
-pub use resolve::{Resolve, ResolveError, SystemResolver};
 pub(crate) use resolve::{CheckedResolver, Refused as ResolveRefused};
+pub use resolve::{Resolve, ResolveError, SystemResolver};
 pub use url::{CheckedUrl, MAX_URL, UrlRefused, check_url_text};
 
 /// `[a-z0-9]` and inner hyphens, 1 to 63 characters.

@@ -44,8 +44,21 @@ pub struct CheckedUrl {
 
 /// Names that never leave this machine or its network (RFC 6761, RFC 8375, RFC 6762, ICANN's `internal`).
 const SPECIAL: &[&str] = &[
-    "localhost", "local", "localdomain", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa", "onion", "invalid", "test",
-    "arpa", "alt",
+    "localhost",
+    "local",
+    "localdomain",
+    "internal",
+    "intranet",
+    "private",
+    "corp",
+    "home",
+    "lan",
+    "home.arpa",
+    "onion",
+    "invalid",
+    "test",
+    "arpa",
+    "alt",
 ];
 
 /// Checks the text of a URL. `port` is the one that the manifest itself writes; 443 and none are always allowed.

@@ -11,9 +11,37 @@ const MAX_VALUE: usize = 8 * 1_024;
 
 /// Never the guest's, whatever a manifest declares: they frame the message, name its sender, or carry credentials.
 const FORBIDDEN: &[&str] = &[
-    "host", "connection", "content-length", "content-type", "content-encoding", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive",
-    "cookie", "cookie2", "set-cookie", "authorization", "forwarded", "via", "accept-encoding", "http2-settings", "origin", "referer", "user-agent", "date",
-    "x-real-ip", "true-client-ip", "x-original-url", "x-rewrite-url", "x-http-method", "x-http-method-override", "x-method-override", "alt-used",
+    "host",
+    "connection",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "keep-alive",
+    "cookie",
+    "cookie2",
+    "set-cookie",
+    "authorization",
+    "forwarded",
+    "via",
+    "accept-encoding",
+    "http2-settings",
+    "origin",
+    "referer",
+    "user-agent",
+    "date",
+    "x-real-ip",
+    "true-client-ip",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "alt-used",
 ];
 
 /// Whether a connector may never set `name` (lower case).
@@ -36,7 +64,7 @@ pub(crate) fn checked(plan: &CallPlan, given: &[Pair], theirs: &[HeaderName]) ->
         if !plan.headers.contains(&name) {
             return Err(Refusal::HeaderUndeclared(name.as_str().to_owned()));
         }
-        // `from_str` takes visible ASCII, space and tab only: no CR, LF, NUL, and no bytes that two readers could read differently.
+        // Visible characters, space and tab only: no CR, LF or NUL can get in.
         let value = HeaderValue::from_str(&pair.value).map_err(|_| malformed())?;
         if value.len() > MAX_VALUE || headers.iter().any(|(n, _)| *n == name) {
             return Err(malformed());
@@ -52,7 +80,16 @@ mod tests {
 
     #[test]
     fn framing_identity_and_credential_headers_are_never_the_guests() {
-        for name in ["host", "content-length", "transfer-encoding", "proxy-authorization", "x-forwarded-for", "cookie", "authorization", "sec-fetch-site"] {
+        for name in [
+            "host",
+            "content-length",
+            "transfer-encoding",
+            "proxy-authorization",
+            "x-forwarded-for",
+            "cookie",
+            "authorization",
+            "sec-fetch-site",
+        ] {
             assert!(forbidden(name), "{name}");
         }
         for name in ["accept", "if-match", "x-acme-dry-run", "prefer", "accept-language"] {

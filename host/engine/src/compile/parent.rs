@@ -140,7 +140,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_worker_that_ends_oddly_is_told_apart() {
-        let cases: [(&str, fn(&CompileFault) -> bool); 6] = [
+        type Case = (&'static str, fn(&CompileFault) -> bool);
+        let cases: [Case; 6] = [
             ("exit 0", |f| matches!(f, CompileFault::Worker(_))),
             ("cat >/dev/null; printf CRMCODE1; exit 0", |f| matches!(f, CompileFault::Worker(_))),
             ("kill -XCPU $$", |f| *f == CompileFault::OutOfCpu { seconds: CPU_S }),

@@ -44,7 +44,8 @@ fn bind() -> Result<(), String> {
         (Resource::Fsize, 0, 0),
     ];
     for (what, current, maximum) in limits {
-        setrlimit(what, Rlimit { current: Some(current), maximum: Some(maximum) }).map_err(|e| format!("protocol: no limit can be set: {e}"))?;
+        setrlimit(what, Rlimit { current: Some(current), maximum: Some(maximum) })
+            .map_err(|e| format!("protocol: no limit can be set: {e}"))?;
     }
     Ok(())
 }

@@ -41,25 +41,80 @@ pub(crate) struct Ending {
 }
 
 pub(crate) enum Op {
-    Commit { puts: Vec<Put>, jobs: Vec<Birth>, reply: Reply<Vec<Ack>> },
-    Claim { owner: Arc<str>, now: u64, lease_ms: u64, wants: Vec<(String, u32)>, reply: Reply<Vec<Granted>> },
-    Renew { owner: Arc<str>, now: u64, lease_ms: u64, reply: Reply<Vec<String>> },
-    Step { lane: String, epoch: u64, job: String, rows: Vec<Write>, reply: Option<Reply<()>> },
-    Finish { ending: Box<Ending>, reply: Reply<()> },
-    Park { lane: String, parked: bool, now: u64, reply: Reply<()> },
-    Amend { job: Box<Job>, expect: u64, reply: Reply<()> },
+    Commit {
+        puts: Vec<Put>,
+        jobs: Vec<Birth>,
+        reply: Reply<Vec<Ack>>,
+    },
+    Claim {
+        owner: Arc<str>,
+        now: u64,
+        lease_ms: u64,
+        wants: Vec<(String, u32)>,
+        reply: Reply<Vec<Granted>>,
+    },
+    Renew {
+        owner: Arc<str>,
+        now: u64,
+        lease_ms: u64,
+        reply: Reply<Vec<String>>,
+    },
+    Step {
+        lane: String,
+        epoch: u64,
+        job: String,
+        rows: Vec<Write>,
+        reply: Option<Reply<()>>,
+    },
+    Finish {
+        ending: Box<Ending>,
+        reply: Reply<()>,
+    },
+    Park {
+        lane: String,
+        parked: bool,
+        now: u64,
+        reply: Reply<()>,
+    },
+    Amend {
+        job: Box<Job>,
+        expect: u64,
+        reply: Reply<()>,
+    },
     /// The unfinished jobs of a lane.
-    List { lane: String, reply: Reply<Vec<Arc<str>>> },
+    List {
+        lane: String,
+        reply: Reply<Vec<Arc<str>>>,
+    },
     /// Cancels those of these jobs that are unfinished and not running, and marks the running ones.
-    Cancel { jobs: Vec<Arc<str>>, now: u64, reply: Reply<u64> },
+    Cancel {
+        jobs: Vec<Arc<str>>,
+        now: u64,
+        reply: Reply<u64>,
+    },
     /// Deletes those of these jobs that finished before a time.
-    Expire { jobs: Vec<String>, before: u64, reply: Reply<u64> },
+    Expire {
+        jobs: Vec<String>,
+        before: u64,
+        reply: Reply<u64>,
+    },
     /// Replaces all sealed rows of a connection.
-    Seal { prefix: Vec<u8>, rows: Vec<Vec<Write>>, reply: Reply<()> },
+    Seal {
+        prefix: Vec<u8>,
+        rows: Vec<Vec<Write>>,
+        reply: Reply<()>,
+    },
     /// Writes one sealed row if the one it replaces has this version.
-    SaveToken { key: Vec<u8>, expect: u64, rows: Vec<Write>, reply: Reply<()> },
+    SaveToken {
+        key: Vec<u8>,
+        expect: u64,
+        rows: Vec<Write>,
+        reply: Reply<()>,
+    },
     /// Ends the thread after what came before is on disk.
-    Close { reply: Reply<()> },
+    Close {
+        reply: Reply<()>,
+    },
 }
 
 impl Op {

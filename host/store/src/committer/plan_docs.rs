@@ -69,9 +69,11 @@ impl Planner {
             if known || !ids.insert(new.id.as_str()) {
                 return Err(Halt::Refuse(StoreError::Conflict));
             }
-            let foreign = self.queue.lanes.get(new.lane.as_str()).is_some_and(|lane| {
-                !lane.organization.is_empty() && *lane.organization != *new.organization
-            });
+            let foreign = self
+                .queue
+                .lanes
+                .get(new.lane.as_str())
+                .is_some_and(|lane| !lane.organization.is_empty() && *lane.organization != *new.organization);
             let first = *lanes.entry(&new.lane).or_insert(&new.organization);
             if foreign || first != new.organization {
                 return Err(Halt::Refuse(StoreError::Unusable(format!("the lane {} belongs to another organization", new.lane))));

@@ -78,15 +78,24 @@ impl Planner {
         Ok(())
     }
 
-    /// A lease that ran out but was not taken over is still its owner's: nobody else has acted on the lane.
-    pub(super) fn renew(&mut self, owner: &Arc<str>, now: u64, lease_ms: u64) -> Vec<String> {
+    /// A lease that ran out but was not taken over is still its owner's: nobody else has acted on the lane. Leases of others that
+    /// ran out are ended here, because a lane whose jobs all count as running is never offered for claiming.
+    pub(super) fn renew(&mut self, owner: &Arc<str>, now: u64, lease_ms: u64) -> Planned<Vec<String>> {
+        let mut expired = Vec::new();
         for (id, lane) in &mut self.queue.lanes {
-            if lane.owner.as_ref() == Some(owner) {
-                lane.lease_until = now.saturating_add(lease_ms);
-                self.queue.touched.insert(id.clone());
+            match lane.owner.clone() {
+                Some(current) if current == *owner => {
+                    lane.lease_until = now.saturating_add(lease_ms);
+                    self.queue.touched.insert(id.clone());
+                }
+                Some(current) if lane.lease_until <= now && !lane.running.is_empty() => expired.push((id.clone(), current)),
+                _ => {}
             }
         }
-        self.queue.take_lost(owner)
+        for (lane, current) in expired {
+            self.take_over(&lane, &current, now)?;
+        }
+        Ok(self.queue.take_lost(owner))
     }
 
     fn fence(&self, lane: &str, epoch: u64, job: &str) -> Planned<()> {

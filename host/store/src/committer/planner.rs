@@ -47,8 +47,8 @@ impl Planner {
                 self.answer(reply, result)
             }
             Op::Renew { owner, now, lease_ms, reply } => {
-                let lost = self.renew(&owner, now, lease_ms);
-                self.answer(reply, Ok(lost))
+                let result = self.renew(&owner, now, lease_ms);
+                self.answer(reply, result)
             }
             Op::Step { lane, epoch, job, rows, reply } => {
                 let result = self.step(&lane, epoch, &job, rows);
@@ -223,11 +223,8 @@ impl Planner {
         if self.queue.remove(&new.id).is_some() {
             self.stage.delete(keys::live(&new.lane, &new.id))?;
         }
-        let ended = EndedRow {
-            finished: job.finished.unwrap_or(job.updated),
-            campaign: new.campaign.clone(),
-            affiliate: new.affiliate.clone(),
-        };
+        let ended =
+            EndedRow { finished: job.finished.unwrap_or(job.updated), campaign: new.campaign.clone(), affiliate: new.affiliate.clone() };
         self.stage.put(keys::ended(&new.organization, &new.lane, job.state, &new.id), &ended)?;
         let by = AffiliateRow { state: job.state, lane: new.lane.clone(), campaign: new.campaign.clone() };
         self.stage.put(keys::by_affiliate(&new.organization, &new.affiliate, &new.id), &by)?;

@@ -81,7 +81,10 @@ impl Stage {
 
     /// A value that is replaced or deleted takes its chunk rows with it. Tables of small rows never have any.
     fn drop_chunks(&mut self, main: &[u8]) -> Result<(), Halt> {
-        let may = matches!(main.first(), Some(&(keys::DOC | keys::JOB | keys::FOLLOW | keys::ATTEMPT | keys::STEP | keys::CONTACT | keys::SECRET)));
+        let may = matches!(
+            main.first(),
+            Some(&(keys::DOC | keys::JOB | keys::FOLLOW | keys::ATTEMPT | keys::STEP | keys::CONTACT | keys::SECRET))
+        );
         if !may {
             return Ok(());
         }

@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 
@@ -110,8 +111,25 @@ impl From<StoreError> for Failed {
     }
 }
 
-/// The engine panics on some damaged files instead of answering; both are the same to us.
+/// How long to wait for an engine of this very process that is still letting go of its files: its threads may outlive the handle
+/// by a moment. Another process cannot be the reason, because our own lock is held.
+const LET_GO: Duration = Duration::from_secs(5);
+
 fn engine(data: &Path) -> Result<sled::Db, Failed> {
+    let started = Instant::now();
+    loop {
+        match engine_once(data) {
+            Err(Failed::Other(why)) if why.contains("could not acquire lock") && started.elapsed() < LET_GO => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// The engine panics on some damaged files instead of answering; both are the same to us.
+#[expect(clippy::disallowed_methods, reason = "the one place that opens the engine, for DurableSled")]
+fn engine_once(data: &Path) -> Result<sled::Db, Failed> {
     match catch_unwind(AssertUnwindSafe(|| config(data).open())) {
         Ok(Ok(db)) => Ok(db),
         Ok(Err(error @ sled::Error::Corruption { .. })) => Err(Failed::Corrupt(error.to_string())),

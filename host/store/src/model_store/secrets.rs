@@ -32,13 +32,7 @@ fn bound(whose: &Whose) -> (String, String) {
 }
 
 fn copy(token: &Token, version: u64) -> Token {
-    Token {
-        access: token.access.clone(),
-        refresh: token.refresh.clone(),
-        expires_at: token.expires_at,
-        base: token.base.clone(),
-        version,
-    }
+    Token { access: token.access.clone(), refresh: token.refresh.clone(), expires_at: token.expires_at, base: token.base.clone(), version }
 }
 
 impl Vault {

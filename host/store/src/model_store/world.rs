@@ -264,6 +264,22 @@ impl World {
         Some(Claim { lane: lane_id.to_owned(), epoch, steps, known: known.map(|c| c.known).unwrap_or_default(), job, lease_until })
     }
 
+    pub(super) fn renew(&mut self, owner: &str, now: u64, lease_until: u64) -> Vec<String> {
+        let mut lapsed = Vec::new();
+        for (id, lane) in &mut self.lanes {
+            match lane.owner.clone() {
+                Some(current) if current == owner => lane.lease_until = lease_until,
+                Some(current) if lane.lease_until <= now => lapsed.push((id.clone(), current)),
+                _ => {}
+            }
+        }
+        for (lane, from) in lapsed {
+            self.lost.entry(from).or_default().insert(lane.clone());
+            self.take_over(&lane, now);
+        }
+        self.lost.remove(owner).into_iter().flatten().collect()
+    }
+
     fn take_over(&mut self, id: &str, now: u64) {
         if let Some(lane) = self.lanes.get_mut(id) {
             lane.epoch += 1;

@@ -98,12 +98,8 @@ impl CredentialSource for Handle {
         if name.len() > keys::MAX_PART {
             return Err(CredentialError::Unavailable("the name of the token is too long".into()));
         }
-        let inner = Inner {
-            access: token.access.clone(),
-            refresh: token.refresh.clone(),
-            expires_at: token.expires_at,
-            base: token.base.clone(),
-        };
+        let inner =
+            Inner { access: token.access.clone(), refresh: token.refresh.clone(), expires_at: token.expires_at, base: token.base.clone() };
         let plain = serde_json::to_vec(&inner).map(Zeroizing::new).map_err(|_| CredentialError::Unavailable("not writable".into()))?;
         if plain.len() > limits::SECRET_BYTES {
             return Err(CredentialError::Unavailable("the token is too long".into()));

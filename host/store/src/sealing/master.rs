@@ -13,17 +13,26 @@ use zeroize::Zeroizing;
 
 use crate::port::StoreError;
 
-/// One or more master keys: the newest seals, the others only open. No `Debug`, no `Clone`.
+/// One or more master keys: the newest seals, the others only open. No `Debug`, no `Serialize`; wiped when dropped.
+#[derive(Clone)]
 pub struct MasterKey {
     keys: Vec<Derived>,
 }
 
+#[derive(Clone)]
 struct Derived {
     id: String,
     kek: Zeroizing<[u8; 32]>,
+    /// For keys with another purpose, see [`MasterKey::derive`].
+    master: Zeroizing<[u8; 32]>,
 }
 
 impl MasterKey {
+    /// The same as [`MasterKey::from_base64_env`].
+    pub fn from_base64(value: &str) -> Result<Self, StoreError> {
+        Self::from_base64_env(value)
+    }
+
     /// From the value of `CRM_HOST_KEY`: 32 bytes as base64 (standard or URL-safe).
     pub fn from_base64_env(value: &str) -> Result<Self, StoreError> {
         let value = value.trim();
@@ -82,7 +91,7 @@ impl MasterKey {
         let derived = hkdf.expand(b"crm-store key id 1", &mut id).and_then(|()| hkdf.expand(b"crm-store wrapping key 1", kek.as_mut()));
         debug_assert!(derived.is_ok());
         let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { keys: vec![Derived { id, kek }] }
+        Self { keys: vec![Derived { id, kek, master: bytes }] }
     }
 
     /// This key seals; what `older` sealed still opens.
@@ -94,6 +103,16 @@ impl MasterKey {
     /// Names the key without telling anything of it.
     pub fn id(&self) -> &str {
         self.current().0
+    }
+
+    /// A key for another purpose, such as authenticating compiled code. Tells nothing of the master key, nor of the keys of other
+    /// purposes; only the newest master key counts.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let hkdf = Hkdf::<Sha256>::new(None, self.keys[0].master.as_ref());
+        let mut key = [0u8; 32];
+        let derived = hkdf.expand_multi_info(&[b"crm-store purpose 1/", purpose.as_bytes()], &mut key);
+        debug_assert!(derived.is_ok());
+        key
     }
 
     pub(crate) fn current(&self) -> (&str, &[u8; 32]) {
@@ -147,6 +166,15 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert!(MasterKey::load_or_create(&path).is_err(), "{mode:o}");
         }
+    }
+
+    #[test]
+    fn derived_keys_differ_by_purpose_and_master() {
+        let key = MasterKey::from_bytes([1; 32]);
+        assert_eq!(key.derive("a"), key.clone().derive("a"));
+        assert_ne!(key.derive("a"), key.derive("b"));
+        assert_ne!(key.derive("a"), MasterKey::from_bytes([2; 32]).derive("a"));
+        assert_ne!(&key.derive("a"), key.current().1);
     }
 
     #[test]

@@ -32,7 +32,12 @@ pub struct AffiliateFilter {
 }
 
 /// Creates a pending affiliate of a campaign. An e-mail that the campaign already has is [`ServiceError::Taken`].
-pub async fn create(context: &Context, organization: &str, campaign: &str, new: NewAffiliate) -> Result<Versioned<Affiliate>, ServiceError> {
+pub async fn create(
+    context: &Context,
+    organization: &str,
+    campaign: &str,
+    new: NewAffiliate,
+) -> Result<Versioned<Affiliate>, ServiceError> {
     match campaigns::get(context, organization, campaign).await {
         Err(ServiceError::NotFound(_)) => return Err(ServiceError::NotFound("campaign")),
         other => other?,

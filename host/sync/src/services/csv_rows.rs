@@ -54,11 +54,7 @@ impl CsvRows {
             return self.feed(piece, take);
         }
         self.head.extend_from_slice(piece);
-        if self.head.contains(&b'\n') || self.head.contains(&b'\r') || self.head.len() > LONGEST_HEAD {
-            self.begin(take)
-        } else {
-            Ok(())
-        }
+        if self.head.contains(&b'\n') || self.head.contains(&b'\r') || self.head.len() > LONGEST_HEAD { self.begin(take) } else { Ok(()) }
     }
 
     /// Ends the file: the last row may lack its line end.

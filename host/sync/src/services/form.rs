@@ -49,10 +49,7 @@ pub fn check_mode(manifest: &Manifest, mode: Option<&str>) -> Result<String, Ser
 
 /// The fields that the connect form asks a merchant for, in this mode.
 pub fn asked<'a>(manifest: &'a Manifest, mode: &'a str) -> impl Iterator<Item = &'a Credential> {
-    manifest
-        .credentials
-        .iter()
-        .filter(move |c| c.owner != Owner::Operator && (c.modes.is_empty() || c.modes.iter().any(|m| m == mode)))
+    manifest.credentials.iter().filter(move |c| c.owner != Owner::Operator && (c.modes.is_empty() || c.modes.iter().any(|m| m == mode)))
 }
 
 /// Checks the credentials of a connect form. All troubles are reported at once, in the form's order.
@@ -204,7 +201,10 @@ pub fn check_tags(field: &str, tags: &[String], manifest: Option<&Manifest>) -> 
             if let Some(longest) = rules.max_len
                 && tag.chars().count() > usize::try_from(longest).unwrap_or(usize::MAX)
             {
-                return Err(ServiceError::invalid(format!("{field}.{index}"), format!("the vendor allows at most {longest} characters in a tag")));
+                return Err(ServiceError::invalid(
+                    format!("{field}.{index}"),
+                    format!("the vendor allows at most {longest} characters in a tag"),
+                ));
             }
             if let Some(bad) = tag.chars().find(|c| rules.forbid.contains(*c)) {
                 return Err(ServiceError::invalid(format!("{field}.{index}"), format!("the vendor allows no {bad:?} in a tag")));
@@ -244,7 +244,11 @@ pub fn slug(field: &str, text: &str) -> Result<String, ServiceError> {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-');
-    if good { Ok(text.to_owned()) } else { Err(ServiceError::invalid(field, "must be 3 to 64 letters, digits or hyphens, with no hyphen at either end")) }
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(ServiceError::invalid(field, "must be 3 to 64 letters, digits or hyphens, with no hyphen at either end"))
+    }
 }
 
 /// A manifest's pattern. The catalog has compiled it before; failing here means the manifest was not checked.

@@ -280,7 +280,11 @@ impl<'a> Import<'a> {
     }
 
     fn remark(&mut self, row: u64, column: Column, message: String, duplicate_of: Option<String>) {
-        if duplicate_of.is_some() { self.result.duplicates += 1 } else { self.result.errors += 1 }
+        if duplicate_of.is_some() {
+            self.result.duplicates += 1
+        } else {
+            self.result.errors += 1
+        }
         if self.result.remarks.len() < MOST_REMARKS {
             let header = self.header.as_deref().unwrap_or_default();
             let column = header.iter().find(|(_, have)| have == &Some(column)).map(|(name, _)| name.clone()).unwrap_or_default();
@@ -303,11 +307,12 @@ fn column_of(field: &str) -> Column {
 /// Whom the old platform had switched off must not be approved with "all pending": they come in paused or removed.
 fn status(state: Option<&str>) -> Result<AffiliateStatus, String> {
     match state.unwrap_or_default().to_lowercase().as_str() {
-        "" | "active" | "approved" | "enabled" | "confirmed" | "pending" | "unconfirmed" | "invited" | "new" => Ok(AffiliateStatus::Pending),
+        "" | "active" | "approved" | "enabled" | "confirmed" | "pending" | "unconfirmed" | "invited" | "new" => {
+            Ok(AffiliateStatus::Pending)
+        }
         "disabled" | "inactive" | "paused" | "suspended" | "suspicious" => Ok(AffiliateStatus::Paused),
         "removed" | "deleted" | "archived" => Ok(AffiliateStatus::Removed),
         "rejected" | "denied" | "declined" => Ok(AffiliateStatus::Rejected),
         other => Err(format!("the state {other:?} is not known")),
     }
 }
-

@@ -105,7 +105,10 @@ pub async fn authenticate(context: &Context, secret: &str) -> Result<Option<Prin
     let Some(found) = records::find::<ApiKey>(context, "", "hash", &hash).await? else { return Ok(None) };
     let key = found.value;
     let same = bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes()));
-    Ok((same && key.revoked.is_none()).then(|| Principal { organization: key.organization, key: key.id, scope: key.scope }))
+    if !same || key.revoked.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Principal { organization: key.organization, key: key.id, scope: key.scope }))
 }
 
 /// The same key again, by its id: `None` once it is revoked. For sessions that were opened with it.

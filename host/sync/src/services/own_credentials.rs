@@ -63,3 +63,20 @@ fn copy(token: &Token) -> Token {
         version: token.version,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_rotated_token_replaces_the_one_it_was_made_from_and_no_other() {
+        let own = OwnCredentials::new(BTreeMap::new());
+        let token = |access: &str, version| Token { access: access.to_owned(), refresh: None, expires_at: None, base: None, version };
+        own.save_token("main", &token("a", 0)).await.unwrap();
+        assert_eq!(own.save_token("main", &token("b", 0)).await, Err(CredentialError::Conflict));
+        own.save_token("main", &token("b", 1)).await.unwrap();
+        assert_eq!(own.token("main").await.unwrap().map(|t| t.access.clone()), Some("b".to_owned()));
+        assert_eq!(own.take_tokens().len(), 1);
+        assert!(own.token("main").await.unwrap().is_none());
+    }
+}

@@ -76,15 +76,7 @@ pub async fn run(context: &Context, organization: &str, connection: &str, subjec
     };
     let wanted = wanted_tags(&connection.default_tags, &extras);
     let known = context.store.contact(&connection.id, &normalise_email(&who.email)).await?.map_or_else(Known::default, |c| c.known);
-    let job = Job {
-        on: connection.for_guest(),
-        who,
-        known,
-        set: wanted.clone(),
-        clear: Vec::new(),
-        all: wanted.clone(),
-        resume: None,
-    };
+    let job = Job { on: connection.for_guest(), who, known, set: wanted.clone(), clear: Vec::new(), all: wanted.clone(), resume: None };
     let end = loose::run(
         context,
         LooseRun {

@@ -151,8 +151,8 @@ pub async fn modify<T: Document>(
 
 /// Reads a record's document.
 pub fn parse<T: Document>(record: &Record) -> Result<Versioned<T>, ServiceError> {
-    let value = serde_json::from_str(&record.json)
-        .map_err(|e| ServiceError::Damaged(format!("{} {} cannot be read: {e}", T::NAME, record.id)))?;
+    let value =
+        serde_json::from_str(&record.json).map_err(|e| ServiceError::Damaged(format!("{} {} cannot be read: {e}", T::NAME, record.id)))?;
     Ok(Versioned { value, version: record.version })
 }
 

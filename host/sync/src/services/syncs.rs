@@ -99,7 +99,8 @@ pub async fn list(
     };
     let mut jobs = Vec::new();
     for state in states {
-        let kept = JobFilter { lane: filter.connection.clone(), state, affiliate: filter.affiliate.clone(), campaign: filter.campaign.clone() };
+        let kept =
+            JobFilter { lane: filter.connection.clone(), state, affiliate: filter.affiliate.clone(), campaign: filter.campaign.clone() };
         jobs.extend(context.store.jobs(organization, &kept, before, limit + 1).await?);
     }
     jobs.sort_by(|a, b| b.new.id.cmp(&a.new.id));
@@ -142,7 +143,10 @@ pub async fn retry(context: &Context, organization: &str, id: &str, mode: RetryM
             return Err(ServiceError::conflict("needs_credentials", message));
         }
         JobState::Succeeded if mode != RetryMode::Start => {
-            return Err(ServiceError::conflict("already_succeeded", "this sync succeeded; retry it from the start to send everything again"));
+            return Err(ServiceError::conflict(
+                "already_succeeded",
+                "this sync succeeded; retry it from the start to send everything again",
+            ));
         }
         _ => {}
     }

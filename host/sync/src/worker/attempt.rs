@@ -1,10 +1,16 @@
 //! One attempt: build the job from what is known, run the connector, settle what came of it under the fence.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use crm_catalog::model::Stage;
-use crm_contract::ports::{GuestFault, Mode};
-use crm_contract::types::{Answer, Ending, Invocation, Job as GuestJob, Known};
+use async_trait::async_trait;
+use crm_contract::ports::{CREDENTIALS_REFUSED, GuestFault, Mode, Outbound};
+use crm_contract::types::{
+    Answer, Ending, Error, Invocation, Job as GuestJob, Known, Refusal, Request, Response, Told, Trouble, Unanswered,
+};
+use parking_lot::Mutex;
 use crm_store::model::{Attempt, Claim, Finish, Job, Kind, Outcome, Purpose, Put, RecordKey};
 use crm_store::StoreError;
 
@@ -40,8 +46,22 @@ impl Ran {
     }
 }
 
-/// Runs a claimed job to the end of this attempt. Errors of the store are returned: the caller stops the host on them.
+/// Runs a claimed job to the end of this attempt, a defect of ours included: a panic counts as a fault of the job, because
+/// its lane's lease goes on and nobody else would end it. Errors of the store are returned: the caller stops the host on them.
 pub(super) async fn run(shared: &Shared, claim: Claim) -> Result<(), StoreError> {
+    let spare = claim.clone();
+    match AssertUnwindSafe(attempt(shared, claim)).catch_unwind().await {
+        Ok(result) => result,
+        Err(_) => {
+            tracing::error!(job = spare.job.new.id, "the attempt panicked: a defect of the host");
+            let end = End::Fault(GuestFault::Trapped("the host failed while it ran this attempt; its log says where".into()));
+            let decision = decide(spare.job.clone(), end, None, &shared.context.config, shared.context.now(), 0.0);
+            settle(shared, &spare, decision, None, None, None, None).await
+        }
+    }
+}
+
+async fn attempt(shared: &Shared, claim: Claim) -> Result<(), StoreError> {
     let context = &shared.context;
     let started = context.now();
     let number = claim.steps.iter().map(|s| s.attempt).max().unwrap_or(0).max(claim.job.attempts) + 1;
@@ -91,12 +111,21 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
         claim.steps.clone(),
     ));
     let log = Arc::new(MemoryLog::default());
-    let outbound = context.gateway.open(scope.clone(), Mode::Live, journal.clone());
-    let answer = context.guests.call(&version.0, invocation, outbound, log.clone()).await;
+    let outbound = Arc::new(Watched { inner: context.gateway.open(scope.clone(), Mode::Live, journal.clone()), credentials: Mutex::default() });
+    let answer = context.guests.call(&version.0, invocation, outbound.clone(), log.clone()).await;
     let (end, known) = match answer {
         Ok(Answer::Report(report)) => (End::Ended(report.ending), Some(report.known)),
         Ok(_) => (End::Fault(GuestFault::Trapped("the connector answered another function".into())), None),
         Err(fault) => (End::Fault(fault), None),
+    };
+    let refused = outbound.credentials.lock().take();
+    let end = match (end, refused) {
+        // The guest cannot know why egress refused; this is the host's own finding, and it is the merchant who must act.
+        (End::Ended(Ending::Failed(_)), Some(text)) => {
+            let told = Told { code: "credentials".into(), text };
+            End::Ended(Ending::Failed(Error::Credentials(Refusal { trouble: Trouble::Invalid, told })))
+        }
+        (end, _) => end,
     };
     let lines = std::mem::take(&mut *log.lines.lock());
     Ran {
@@ -107,6 +136,25 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
         log: lines,
         scope: Some(scope),
         version: Some(version),
+    }
+}
+
+/// The way out, watched for credentials that egress itself cannot use.
+struct Watched {
+    inner: Arc<dyn Outbound>,
+    credentials: Mutex<Option<String>>,
+}
+
+#[async_trait]
+impl Outbound for Watched {
+    async fn send(&self, request: Request) -> Result<Response, Unanswered> {
+        let answer = self.inner.send(request).await;
+        if let Err(Unanswered::Refused(text)) = &answer
+            && let Some(why) = text.strip_prefix(CREDENTIALS_REFUSED)
+        {
+            *self.credentials.lock() = Some(why.to_owned());
+        }
+        answer
     }
 }
 

@@ -22,6 +22,8 @@ const LANES_A_ROUND: usize = 256;
 const IDLE: Duration = Duration::from_millis(500);
 /// The shortest: a lane that is due but at its own concurrency must not make this loop spin. New work wakes it anyway.
 const SHORTEST: Duration = Duration::from_millis(10);
+/// A lane that was offered but gave no job is not asked again before this long.
+const NOTHING_THERE_MS: u64 = 100;
 
 /// Why the workers stopped by themselves.
 #[derive(Debug, thiserror::Error)]
@@ -163,11 +165,17 @@ impl Dispatcher {
     fn finished(&mut self, joined: Result<Finished, tokio::task::JoinError>) -> Result<(), WorkersGone> {
         match joined {
             Ok(Finished::Claimed { lanes, claims }) => {
+                let claims = claims?;
                 for (lane, asked) in lanes {
                     self.claiming.remove(&lane);
                     self.busy = self.busy.saturating_sub(asked);
+                    if !claims.iter().any(|claim| claim.lane == lane) {
+                        // Another owner's lease still runs, or somebody was quicker: looking again at once would spin.
+                        let context = &self.shared.context;
+                        context.store.hold(&lane, context.now() + NOTHING_THERE_MS);
+                    }
                 }
-                for claim in claims? {
+                for claim in claims {
                     self.busy += 1;
                     let shared = self.shared.clone();
                     self.tasks.spawn(async move { Finished::Attempt { result: attempt::run(&shared, claim).await } });
@@ -178,9 +186,9 @@ impl Dispatcher {
                 result?;
             }
             Err(error) => {
-                // A panic of ours in one attempt: its lease runs out and the job is taken up again, with a fault counted.
+                // Attempts end their own panics; this is a task that was cancelled with the runtime.
                 self.busy = self.busy.saturating_sub(1);
-                tracing::error!(%error, "an attempt panicked");
+                tracing::error!(%error, "a task was lost");
             }
         }
         metrics::gauge!("crm_attempts_in_flight").set(f64::from(self.busy));

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use crm_bench::{API_KEY, APP_ID, cpu_seconds, quantile, release_only, wire};
+use crm_bench::{API_KEY, APP_ID, commits, cpu_seconds, metrics, quantile, release_only, wire};
 use crm_store::Store as _;
 use crm_sync::context::Config;
 use crm_sync::worker::Workers;
@@ -55,6 +55,7 @@ async fn run(jobs: usize) -> Result<()> {
 
 async fn measure(jobs: usize, base: &str) -> Result<String> {
     let config = Config { workers: 256, ..Config::default() };
+    let metrics = metrics()?;
     let bench = wire(&format!("{base}/1"), config).await?;
     let lanes = bench.connections(CONNECTIONS).await?;
     let enqueue = Instant::now();
@@ -63,7 +64,7 @@ async fn measure(jobs: usize, base: &str) -> Result<String> {
         bench.store.commit(Vec::new(), new).await?;
     }
     let enqueued = enqueue.elapsed();
-    let commits_before = bench.store.stats().commits;
+    let commits_before = commits(&metrics);
     let (user, system) = cpu_seconds();
     let start = Instant::now();
     let workers = Workers::start(bench.context.clone());
@@ -77,7 +78,7 @@ async fn measure(jobs: usize, base: &str) -> Result<String> {
     }
     let took = start.elapsed();
     let (user, system) = { let (u, s) = cpu_seconds(); (u - user, s - system) };
-    let commits = bench.store.stats().commits - commits_before;
+    let made = commits(&metrics) - commits_before;
     workers.drain(Duration::from_secs(5)).await?;
     let mut attempts = Vec::with_capacity(jobs);
     let mut before: Option<String> = None;
@@ -106,8 +107,8 @@ async fn measure(jobs: usize, base: &str) -> Result<String> {
          host CPU           {:.0} us a sync ({:.0} user, {:.0} system)\n\
          enqueue            {:.0} jobs/s in batches of 512",
         jobs as f64 / seconds,
-        commits as f64 / seconds,
-        jobs as f64 / commits.max(1) as f64,
+        made as f64 / seconds,
+        jobs as f64 / made.max(1) as f64,
         quantile(&attempts, 0.5),
         quantile(&attempts, 0.99),
         (user + system) * 1e6 / jobs as f64,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use crm_bench::{quantile, release_only, wire};
+use crm_bench::{commits, metrics, quantile, release_only, wire};
 use crm_store::Store as _;
 use crm_sync::context::Config;
 
@@ -21,9 +21,10 @@ fn main() -> Result<()> {
 
 async fn measure(span: Duration) -> Result<String> {
     // No call is made, so any loopback address does.
+    let metrics = metrics()?;
     let bench = Arc::new(wire("http://127.0.0.1:9/1", Config::default()).await?);
     let lanes = Arc::new(bench.connections(CLIENTS).await?);
-    let before = bench.store.stats().commits;
+    let before = commits(&metrics);
     let start = Instant::now();
     let mut clients = tokio::task::JoinSet::new();
     for client in 0..CLIENTS {
@@ -44,13 +45,13 @@ async fn measure(span: Duration) -> Result<String> {
         waits.extend(client??);
     }
     let seconds = start.elapsed().as_secs_f64();
-    let commits = bench.store.stats().commits - before;
+    let made = commits(&metrics) - before;
     waits.sort_unstable();
     Ok(format!(
         "enqueue: {} jobs acknowledged on disk, {CLIENTS} clients\njobs/s      {:.0}\ncommits/s   {:.0}\np50 / p99   {:.2} / {:.2} ms",
         waits.len(),
         waits.len() as f64 / seconds,
-        commits as f64 / seconds,
+        made as f64 / seconds,
         quantile(&waits, 0.5) as f64 / 1000.0,
         quantile(&waits, 0.99) as f64 / 1000.0,
     ))

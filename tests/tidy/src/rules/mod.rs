@@ -5,8 +5,8 @@ mod edges_table;
 mod invariants;
 mod shape;
 mod vendors;
-mod words;
 mod wit;
+mod words;
 
 use crate::{Finding, Repo};
 

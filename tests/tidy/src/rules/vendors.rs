@@ -13,7 +13,12 @@ pub(crate) fn check(repo: &Repo, findings: &mut Vec<Finding>) {
     }
     let any = names.iter().map(|name| regex::escape(name)).collect::<Vec<_>>().join("|");
     let Ok(pattern) = RegexBuilder::new(&format!(r"(?:^|[^a-z0-9])({any})(?:$|[^a-z0-9])")).case_insensitive(true).build() else {
-        findings.push(Finding { path: format!("tests/tidy/data/{LIST}"), line: 0, rule: "vendors", say: "the names make no pattern".into() });
+        findings.push(Finding {
+            path: format!("tests/tidy/data/{LIST}"),
+            line: 0,
+            rule: "vendors",
+            say: "the names make no pattern".into(),
+        });
         return;
     };
     for source in repo.sources.iter().filter(|s| s.below(&["host"])) {

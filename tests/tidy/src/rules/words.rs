@@ -21,7 +21,13 @@ const fn left_over(word: &'static str) -> Banned {
 }
 
 const fn switched_off(word: &'static str) -> Banned {
-    Banned { word, word_bound: false, rust_only: true, rule: "tests", say: "every test runs and says what holds, not that something panics" }
+    Banned {
+        word,
+        word_bound: false,
+        rust_only: true,
+        rule: "tests",
+        say: "every test runs and says what holds, not that something panics",
+    }
 }
 
 const fn machine(word: &'static str) -> Banned {
@@ -48,7 +54,12 @@ pub(crate) fn check(repo: &Repo, findings: &mut Vec<Finding>) {
         for (line, text) in source.lines() {
             for banned in BANNED.iter().filter(|banned| applies(banned, source)) {
                 if holds(text, banned) {
-                    findings.push(Finding { path: source.path.clone(), line, rule: banned.rule, say: format!("`{}`: {}", banned.word, banned.say) });
+                    findings.push(Finding {
+                        path: source.path.clone(),
+                        line,
+                        rule: banned.rule,
+                        say: format!("`{}`: {}", banned.word, banned.say),
+                    });
                 }
             }
         }

@@ -157,7 +157,11 @@ impl Account {
         for id in ids {
             let Some(contact) = slot(*id).and_then(|i| self.contacts.get_mut(i)).and_then(Option::as_mut) else { continue };
             for tag in tags {
-                if attach { contact.tags.insert(*tag) } else { contact.tags.remove(tag) };
+                if attach {
+                    contact.tags.insert(*tag)
+                } else {
+                    contact.tags.remove(tag)
+                };
             }
         }
     }

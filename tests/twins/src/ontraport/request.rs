@@ -173,7 +173,11 @@ fn fields(body: Map<String, Value>) -> Result<Fields, Reply> {
 fn is_email(email: &str) -> bool {
     let Some((local, domain)) = email.split_once('@') else { return false };
     let odd = |c: char| c.is_whitespace() || c.is_control() || ",;<>()\"".contains(c);
-    !local.is_empty() && !email.contains(odd) && !domain.contains('@') && domain.contains('.') && domain.split('.').all(|part| !part.is_empty())
+    !local.is_empty()
+        && !email.contains(odd)
+        && !domain.contains('@')
+        && domain.contains('.')
+        && domain.split('.').all(|part| !part.is_empty())
 }
 
 fn scalar(value: &Value) -> Option<String> {

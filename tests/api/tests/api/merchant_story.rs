@@ -12,10 +12,22 @@ async fn the_form_says_which_header_is_missing() -> anyhow::Result<()> {
     for (credentials, field, words) in [
         (json!({ "api_key": GOOD_KEY }), "credentials.app_id", "missing Api-Appid header: paste the App ID as well as the key"),
         (json!({ "app_id": "app-1234" }), "credentials.api_key", "missing Api-Key header: paste the API key as well as the App ID"),
-        (json!({ "app_id": "  ", "api_key": GOOD_KEY }), "credentials.app_id", "missing Api-Appid header: paste the App ID as well as the key"),
-        (json!({ "app_id": "app-1234", "api_key": "pub_123" }), "credentials.api_key", "this is the public key; the API needs the private one"),
+        (
+            json!({ "app_id": "  ", "api_key": GOOD_KEY }),
+            "credentials.app_id",
+            "missing Api-Appid header: paste the App ID as well as the key",
+        ),
+        (
+            json!({ "app_id": "app-1234", "api_key": "pub_123" }),
+            "credentials.api_key",
+            "this is the public key; the API needs the private one",
+        ),
         (json!({ "app_id": "A B", "api_key": GOOD_KEY }), "credentials.app_id", "this does not look like App ID: Settings > API"),
-        (json!({ "app_id": "app-1234", "api_key": "a\nb" }), "credentials.api_key", "holds a line break or another invisible character: copy it again"),
+        (
+            json!({ "app_id": "app-1234", "api_key": "a\nb" }),
+            "credentials.api_key",
+            "holds a line break or another invisible character: copy it again",
+        ),
         (json!({ "app_id": "app-1234", "api_key": GOOD_KEY, "odd": "x" }), "credentials.odd", "the connect form has no such field"),
     ] {
         let answer = world.ann(Method::POST, "/v1/connections", json!({ "connector": "acme", "credentials": credentials })).await?;

@@ -118,7 +118,7 @@ async fn another_organizations_ids_are_as_absent_as_unknown_ones() -> anyhow::Re
             cases += tried;
         }
     }
-    assert!(cases >= 25, "{cases} cases");
+    assert!(cases >= 23, "{cases} cases");
     assert_eq!(snapshot(&world, &theirs).await?, before, "something of Ann's was changed");
     Ok(())
 }

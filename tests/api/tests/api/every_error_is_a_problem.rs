@@ -1,7 +1,7 @@
 //! Every route of the OpenAPI document, asked wrongly in every way, answers problem+json with a stable code.
 
-use crm_api_tests::{World, json_request};
 use axum::body::Body;
+use crm_api_tests::{World, json_request};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ async fn every_route_refuses_missing_wrong_and_reading_keys() -> anyhow::Result<
 async fn every_body_that_is_no_such_json_is_refused() -> anyhow::Result<()> {
     let world = World::new().await?;
     let huge = format!("{{\"x\":\"{}\"}}", "y".repeat(1024 * 1024));
-    let deep = "[".repeat(10_000);
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for (method, path, body) in routes(&world.openapi().await?) {
         if !body {
             continue;
@@ -56,7 +56,7 @@ async fn every_body_that_is_no_such_json_is_refused() -> anyhow::Result<()> {
         for (kind, text, code) in [
             ("application/json", "{", "invalid_json"),
             ("application/json", "\u{0}", "invalid_json"),
-            ("application/json", deep.as_str(), "invalid_json"),
+            ("application/json", deep.as_str(), "validation_failed"),
             ("application/json", "{} {}", "invalid_json"),
             ("application/json", "{\"surprise\":1}", "validation_failed"),
             ("application/json", "[1]", "validation_failed"),
@@ -169,5 +169,55 @@ async fn health_readiness_and_metrics_need_no_key() -> anyhow::Result<()> {
     let answer = world.ann(Method::GET, "/v1/connections", Value::Null).await?;
     assert_eq!((answer.problem("closed").as_str(), answer.status), ("unavailable", StatusCode::SERVICE_UNAVAILABLE));
     assert!(!answer.header("retry-after").is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_new_work_and_nothing_else() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let campaign = world.campaign("spring", &[]).await?;
+    let affiliate = world.affiliate(&campaign, "zoe@example.com").await?;
+    world.connect().await?;
+    world.sled.set_free_space_gate(crm_store::SpaceGate::Bytes(u64::MAX));
+    for (method, path, body) in [
+        (Method::POST, "/v1/campaigns".to_owned(), json!({ "name": "x", "slug": "xyz" })),
+        (Method::POST, "/v1/affiliates".to_owned(), json!({ "campaign": campaign, "email": "x@example.com" })),
+        (Method::POST, format!("/v1/affiliates/{affiliate}/approve"), Value::Null),
+    ] {
+        let answer = world.ann(method, &path, body).await?;
+        assert_eq!((answer.problem(&path).as_str(), answer.status), ("no_space", StatusCode::INSUFFICIENT_STORAGE));
+        assert_eq!(answer.header("retry-after"), "60");
+    }
+    let csv = world.send(import(&world, &format!("campaign={campaign}"), "text/csv", "Email\nx@example.com\n")).await?;
+    assert_eq!(csv.problem("import"), "no_space");
+    assert_eq!(world.ann(Method::GET, "/v1/affiliates", Value::Null).await?.status, StatusCode::OK);
+    assert_eq!(world.send(Request::get("/readyz").body(Body::empty())?).await?.status, StatusCode::OK);
+    world.sled.set_free_space_gate(crm_store::SpaceGate::Bytes(0));
+    let path = format!("/v1/affiliates/{affiliate}/approve");
+    assert_eq!(world.ann(Method::POST, &path, Value::Null).await?.status, StatusCode::ACCEPTED);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_whole() -> anyhow::Result<()> {
+    let document = World::new().await?.openapi().await?;
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut ids = std::collections::BTreeSet::new();
+    let text = document.to_string();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let what = format!("{method} {path}");
+            assert!(ids.insert(operation["operationId"].as_str().expect("an id").to_owned()), "{what}: its id is used twice");
+            assert!(operation["summary"].as_str().is_some_and(|s| !s.is_empty()), "{what} has no summary");
+            for (status, response) in operation["responses"].as_object().expect("responses") {
+                assert!(response["description"].as_str().is_some_and(|d| !d.is_empty()), "{what} {status} has no description");
+            }
+            assert!(operation["responses"]["401"]["content"]["application/problem+json"].is_object(), "{what}");
+        }
+    }
+    for reference in text.split("#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap_or_default();
+        assert!(document["components"]["schemas"][name].is_object(), "{name} is not defined");
+    }
     Ok(())
 }

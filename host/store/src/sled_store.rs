@@ -227,21 +227,25 @@ fn load(disk: &dyn Disk, planner: &mut Planner) -> Result<Vec<Arc<str>>, StoreEr
     }
     let mut running = Vec::new();
     let start = [keys::LIVE];
+    // Rows come lane by lane.
     let mut lane: Arc<str> = "".into();
+    let mut jobs = Vec::new();
     for row in disk.scan(&start, keys::end_of(&start).as_deref(), false) {
         let (key, value) = row?;
         let live = LiveRow::decode(&key, whole(&key, &value)?)?;
         let mut rest = &key[1..];
         let lane_id = keys::take_part(&mut rest).ok_or_else(|| Damaged::at(&key, "not a queue key"))?;
-        let id: Arc<str> = text(&key, rest)?.into();
+        let id: Arc<str> = std::str::from_utf8(rest).map_err(|_| Damaged::at(&key, "an id that is no text"))?.into();
         if *lane != *lane_id {
+            planner.queue.load_jobs(&lane, std::mem::take(&mut jobs));
             lane = planner.queue.lane_for(lane_id, "");
         }
         if live.state == JobState::Running {
             running.push(id.clone());
         }
-        planner.queue.insert(id, lane.clone(), live);
+        jobs.push((id, live));
     }
+    planner.queue.load_jobs(&lane, jobs);
     Ok(running)
 }
 

@@ -34,12 +34,12 @@ impl Folder {
         Ok(Self { fixtures: load(&path.join("fixtures"))?, manifest, slug })
     }
 
-    /// The component that `cargo xtask build` made of it.
+    /// The component that `cargo xtask build` made of it, in the directory where that puts components.
     ///
     /// # Errors
     /// When it is not there: the text says how to make it.
-    pub fn component(&self, target: &Path) -> anyhow::Result<Vec<u8>> {
-        let file = target.join("connectors").join(format!("{}.wasm", self.slug));
+    pub fn component(&self, built: &Path) -> anyhow::Result<Vec<u8>> {
+        let file = built.join(format!("{}.wasm", self.slug));
         std::fs::read(&file).with_context(|| format!("{} is not built: run `cargo xtask build` first", file.display()))
     }
 }

@@ -12,9 +12,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Where `cargo xtask build` puts its files.
-fn target() -> PathBuf {
-    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+/// Where `cargo xtask build` puts components.
+fn built() -> PathBuf {
+    crm_test_support::connectors_dir().unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,7 +24,7 @@ async fn every_connector_passes_its_fixtures() {
     let mut failed = false;
     for path in folders(&root().join("connectors")).expect("connectors") {
         let folder = Folder::open(&path).unwrap_or_else(|error| panic!("{error:#}"));
-        let component = folder.component(&target()).unwrap_or_else(|error| panic!("{error:#}"));
+        let component = folder.component(&built()).unwrap_or_else(|error| panic!("{error:#}"));
         let verdict = suite.check(&folder, component).await.unwrap_or_else(|error| panic!("{error:#}"));
         failed |= !verdict.failures.is_empty() || verdict.bytes >= MAX_BYTES;
         let word = if verdict.failures.is_empty() { "ok" } else { "FAILED" };
@@ -62,7 +62,7 @@ async fn planted_faults_are_found() {
     let path = root().join("connectors/ontraport");
     for (name, words, plant) in faults {
         let mut folder = Folder::open(&path).unwrap_or_else(|error| panic!("{error:#}"));
-        let component = folder.component(&target()).unwrap_or_else(|error| panic!("{error:#}"));
+        let component = folder.component(&built()).unwrap_or_else(|error| panic!("{error:#}"));
         folder.fixtures.retain(|fixture| fixture.scenario == "sync-new" && fixture.exchanges.len() == 2);
         plant(&mut folder.fixtures[0]);
         let verdict = suite.check(&folder, component).await.unwrap_or_else(|error| panic!("{error:#}"));

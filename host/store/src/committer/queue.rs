@@ -1,8 +1,10 @@
 //! The queue in memory: which jobs of which lane are due when, running, parked or blocked by another with the same `exclusive`
 //! key. Private to the committer, and ahead of the disk by at most the batch being written; others see [`crate::view`].
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::model::{JobCounts, JobState};
 use crate::rows::tables::{LaneRow, LiveRow};
@@ -119,6 +121,33 @@ impl Queue {
         self.by_dedupe.insert(row.dedupe, id.clone());
         self.live.insert(id.clone(), Live { lane, row });
         self.place(&id);
+    }
+
+    /// Takes in the unfinished jobs of one lane at open: the same as [`Queue::insert`] for each, at a fraction of the cost.
+    pub(crate) fn load_jobs(&mut self, lane_id: &Arc<str>, jobs: Vec<(Arc<str>, LiveRow)>) {
+        self.live.reserve(jobs.len());
+        self.by_dedupe.reserve(jobs.len());
+        let Some(lane) = self.lanes.get_mut(lane_id) else { return };
+        let mut due = Vec::with_capacity(jobs.len());
+        for (id, row) in jobs {
+            *slot(&mut lane.counts, row.state) += 1;
+            match row.state {
+                JobState::Running => {
+                    lane.running.insert(id.clone());
+                    if row.exclusive != 0 {
+                        self.running_keys.insert(row.exclusive, id.clone());
+                    }
+                }
+                JobState::Parked => {
+                    lane.parked_jobs.insert(id.clone());
+                }
+                _ => due.push((row.due, id.clone())),
+            }
+            self.by_dedupe.insert(row.dedupe, id.clone());
+            self.live.insert(id, Live { lane: lane_id.clone(), row });
+        }
+        lane.due = due.into_iter().collect();
+        self.touched.insert(lane_id.clone());
     }
 
     /// Lets go of a job that has finished.

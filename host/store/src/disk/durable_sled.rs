@@ -71,20 +71,16 @@ impl DurableSled {
                 None => batch.remove(key.as_slice()),
             }
         }
-        let t0=std::time::Instant::now();
         open.db.apply_batch(batch).map_err(io)?;
-        let t1=std::time::Instant::now();
         self.faults.about_to_sync();
         if self.faults.skip_flush() {
             return Ok(());
         }
         open.db.flush().map_err(io)?;
-        let t2=std::time::Instant::now();
         if !self.faults.skip_fsync() {
             open.file.sync_all().map_err(|error| DiskError::Io(format!("sync: {error}")))?;
             self.faults.synced(&self.data);
         }
-        use std::sync::atomic::Ordering::Relaxed as R; T[0].fetch_add((t1-t0).as_nanos() as u64,R);T[1].fetch_add((t2-t1).as_nanos() as u64,R);T[2].fetch_add(t2.elapsed().as_nanos() as u64,R);T[3].fetch_add(1,R);T[4].fetch_add(writes.len() as u64,R); if T[3].load(R)%500==0 {eprintln!("apply {} flush {} sync {} commits {} rows {}",T[0].load(R)/T[3].load(R)/1000,T[1].load(R)/T[3].load(R)/1000,T[2].load(R)/T[3].load(R)/1000,T[3].load(R),T[4].load(R)/T[3].load(R));}
         Ok(())
     }
 
@@ -153,5 +149,3 @@ impl Drop for DurableSled {
 fn io(error: sled::Error) -> DiskError {
     DiskError::Io(error.to_string())
 }
-
-static T:[AtomicU64;5]=[const{AtomicU64::new(0)};5];

@@ -85,7 +85,7 @@ mod none {
 
     /// No bug can be planted in this build.
     #[derive(Clone, Default)]
-    pub(crate) struct Faults;
+    pub(crate) struct Faults {}
 
     impl Faults {
         pub(crate) fn synced(&self, _: &Path) {}

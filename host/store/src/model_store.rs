@@ -1,6 +1,7 @@
 //! The store as a model in memory: small, slow, obviously right. It is the oracle of the conformance suite and a stand-in for tests of other
 //! rooms. It is no back end: nothing survives the process, and secrets lie in the clear.
 
+mod hands;
 mod secrets;
 mod world;
 

@@ -78,7 +78,7 @@ async fn work(store: Arc<SledStore>, round: u64) {
 async fn run(store: &dyn Store, claim: Claim, now: u64) {
     let id = claim.job.new.id.clone();
     let attempt = claim.job.attempts + 1;
-    say(&format!("claimed {id} {}", claim.steps.len()));
+    say(&format!("claimed {id} {attempt} {}", claim.steps.len()));
     let request = crm_contract::ports::ShownRequest { method: "PUT".into(), url: "u".into(), headers: vec![], body: None };
     let key = crm_contract::ports::StepKey { call: "save".into(), hash: "h".into(), occurrence: 0 };
     for number in 0..2 {
@@ -91,7 +91,7 @@ async fn run(store: &dyn Store, claim: Claim, now: u64) {
     let again = attempt == 1 && id.ends_with(['0', '3', '6', '9']);
     (done.state, done.attempts, done.updated) = (if again { JobState::Retrying } else { JobState::Succeeded }, attempt, now);
     store.finish(&claim.lane, claim.epoch, Finish { job: done, attempt: None, known: None }).await.unwrap();
-    say(&format!("{} {id}", if again { "retrying" } else { "succeeded" }));
+    say(&format!("{} {id} {attempt}", if again { "retrying" } else { "succeeded" }));
 }
 
 /// What was acknowledged so far, over all rounds.
@@ -100,6 +100,8 @@ struct Acked {
     jobs: BTreeSet<String>,
     records: BTreeSet<String>,
     succeeded: BTreeSet<String>,
+    /// Attempts that were handed out: each number once, over all rounds.
+    attempts: BTreeSet<(String, String)>,
     /// Attempts whose steps are durable.
     steps: BTreeMap<String, BTreeSet<u32>>,
     wrong: Vec<String>,
@@ -116,10 +118,14 @@ impl Acked {
                     self.jobs.insert((*id).to_owned());
                     self.records.insert((*record).to_owned());
                 }
-                ["claimed", id, steps] => {
-                    if !running.insert((*id).to_owned()) {
-                        self.wrong.push(format!("{id} was claimed twice at once"));
+                ["claimed", id, attempt, steps] => {
+                    // Another worker may say its claim before this one says how the attempt before it ended, so that the order of lines
+                    // proves nothing; but an attempt that is handed out twice is one job run by two.
+                    let this = ((*id).to_owned(), (*attempt).to_owned());
+                    if !self.attempts.insert(this.clone()) {
+                        self.wrong.push(format!("attempt {attempt} of {id} was handed out twice"));
                     }
+                    running.insert(this);
                     if self.succeeded.contains(*id) {
                         self.wrong.push(format!("{id} was claimed after it had succeeded"));
                     }
@@ -131,12 +137,12 @@ impl Acked {
                 ["stepped", id, attempt] => {
                     self.steps.entry((*id).to_owned()).or_default().insert(attempt.parse().unwrap());
                 }
-                ["succeeded", id] => {
-                    running.remove(*id);
+                ["succeeded", id, attempt] => {
+                    running.remove(&((*id).to_owned(), (*attempt).to_owned()));
                     self.succeeded.insert((*id).to_owned());
                 }
-                ["retrying", id] => {
-                    running.remove(*id);
+                ["retrying", id, attempt] => {
+                    running.remove(&((*id).to_owned(), (*attempt).to_owned()));
                 }
                 _ => panic!("the child said {line:?}"),
             }

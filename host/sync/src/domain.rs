@@ -159,8 +159,7 @@ pub struct Affiliate {
     pub created: u64,
 }
 
-/// The tag on every contact that comes from us.
-pub const SYSTEM_TAG: &str = "Rekomi affiliate";
+pub use crm_catalog::tags::SYSTEM_TAG;
 
 /// System tag, connection defaults and campaign extras, trimmed, in that order, without repeats (case-insensitive).
 pub fn wanted_tags(defaults: &[String], extras: &[String]) -> Vec<String> {

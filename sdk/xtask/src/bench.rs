@@ -22,13 +22,15 @@ struct Bench {
     cargo: &'static [&'static str],
     /// It runs connectors or the host.
     needs_product: bool,
+    /// Guests of `tests/guests` that it calls.
+    guests: &'static [&'static str],
 }
 
 const BENCHES: &[Bench] = &[
-    Bench { name: "engine", cargo: &["bench", "-p", "crm-engine"], needs_product: true },
-    Bench { name: "sandbox-tax", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "sandbox-tax"], needs_product: true },
-    Bench { name: "durable-syncs", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "durable-syncs"], needs_product: true },
-    Bench { name: "enqueue", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "enqueue"], needs_product: true },
+    Bench { name: "engine", cargo: &["bench", "-p", "crm-engine"], needs_product: false, guests: &["synthetic"] },
+    Bench { name: "sandbox-tax", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "sandbox-tax"], needs_product: true, guests: &[] },
+    Bench { name: "durable-syncs", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "durable-syncs"], needs_product: true, guests: &[] },
+    Bench { name: "enqueue", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "enqueue"], needs_product: true, guests: &[] },
 ];
 
 pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
@@ -38,6 +40,11 @@ pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
     };
     if bench.needs_product {
         build::all_connectors(workspace).context("the bench runs connectors")?;
+    }
+    if !bench.guests.is_empty() {
+        let mut command = workspace.cargo();
+        command.args(["run", "-p", "crm-guests", "--bin", "crm-guests-build", "--"]).args(bench.guests);
+        run_command("guests of the bench", command)?;
     }
     let mut command = workspace.cargo();
     command.args(bench.cargo).arg("--").args(&flags.rest);

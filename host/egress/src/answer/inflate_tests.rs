@@ -48,7 +48,7 @@ const ENCODINGS: &[(&str, Encoder)] =
     &[("gzip", gzip), ("deflate", zlib), ("deflate", deflate), ("br", brotli), ("identity", <[u8]>::to_vec)];
 
 #[test]
-fn bombs_end_at_the_cap_or_at_the_ratio() {
+fn invariant_10_bombs_end_at_the_cap_or_at_the_ratio() {
     let zeros = vec![0u8; 32 * 1_024 * 1_024];
     for (name, encode) in &ENCODINGS[..4] {
         let bomb = encode(&zeros);

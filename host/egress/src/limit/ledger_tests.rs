@@ -238,7 +238,7 @@ fn a_dropped_call_counts_as_sent() {
 }
 
 #[test]
-fn buckets_are_bounded_and_busy_ones_outlive_idle_ones() {
+fn invariant_10_limiter_buckets_are_bounded_and_busy_ones_outlive_idle_ones() {
     let (ledger, clock) = ledger();
     let busy = ledger.cell(key("rate", "busy"), Some("rate"), &shape(1, 3_600_000), clock.now_ms());
     admit(&ledger, &busy, &clock).unwrap().done(false, true);

@@ -18,7 +18,7 @@ pub(super) struct World {
     pub(super) secrets: Vault,
     pub(super) interrupted: u64,
     pub(super) closed: bool,
-    boot: u64,
+    pub(super) boot: u64,
 }
 
 pub(super) struct Doc {
@@ -29,18 +29,18 @@ pub(super) struct Doc {
 
 pub(super) struct Kept {
     pub(super) job: Job,
-    follow: Option<NewJob>,
-    cancel: bool,
+    pub(super) follow: Option<NewJob>,
+    pub(super) cancel: bool,
     claimed: u64,
 }
 
 #[derive(Default)]
 pub(super) struct Lane {
-    organization: String,
-    parked: bool,
+    pub(super) organization: String,
+    pub(super) parked: bool,
     pub(super) owner: Option<String>,
     pub(super) lease_until: u64,
-    epoch: u64,
+    pub(super) epoch: u64,
     pub(super) hold: u64,
 }
 
@@ -72,7 +72,7 @@ impl World {
         self.contacts.get(&(lane.to_owned(), email_key(email))).cloned()
     }
 
-    fn unfinished(&self, lane: &str) -> impl Iterator<Item = &Kept> {
+    pub(super) fn unfinished(&self, lane: &str) -> impl Iterator<Item = &Kept> {
         self.jobs.values().filter(move |kept| kept.job.new.lane == lane && !kept.job.state.is_final())
     }
 
@@ -80,7 +80,7 @@ impl World {
         self.unfinished(lane).filter(|kept| kept.job.state == JobState::Running).map(|kept| kept.job.new.id.clone()).collect()
     }
 
-    fn rival(&self, new: &NewJob) -> Option<String> {
+    pub(super) fn rival(&self, new: &NewJob) -> Option<String> {
         self.unfinished(&new.lane).find(|kept| kept.job.new.dedupe == new.dedupe).map(|kept| kept.job.new.id.clone())
     }
 
@@ -209,19 +209,6 @@ impl World {
         self.lanes.iter().filter_map(|(id, lane)| self.lane_due(id, lane).map(|due| due.max(lane.hold))).min()
     }
 
-    pub(super) fn park(&mut self, id: &str, parked: bool, now: u64) {
-        let epoch = self.boot << 32;
-        self.lanes.entry(id.to_owned()).or_insert_with(|| Lane { epoch, ..Lane::default() }).parked = parked;
-        if parked {
-            return;
-        }
-        for kept in self.jobs.values_mut().filter(|kept| kept.job.new.lane == id && kept.job.state == JobState::Parked) {
-            kept.job.state = JobState::Retrying;
-            kept.job.due = now;
-            kept.job.updated = now.max(kept.job.updated + 1);
-        }
-    }
-
     pub(super) fn claim(&mut self, owner: &str, now: u64, lease_until: u64, wants: &[(String, u32)]) -> Vec<Claim> {
         let mut claims = Vec::new();
         for (id, wanted) in wants {
@@ -348,7 +335,7 @@ impl World {
     }
 
     /// Keeps a job that does not run (any more), with all that follows from the state it is in.
-    fn settle(&mut self, mut job: Job) {
+    pub(super) fn settle(&mut self, mut job: Job) {
         let Some(kept) = self.jobs.get_mut(&job.new.id) else { return };
         if !kept.job.state.is_final() {
             job.updated = job.updated.max(kept.job.updated + 1);
@@ -380,61 +367,6 @@ impl World {
                 lane.owner = None;
             }
         }
-    }
-
-    pub(super) fn amend(&mut self, mut job: Job, expect: u64) -> Result<(), StoreError> {
-        let Some(kept) = self.jobs.get(&job.new.id) else { return Err(StoreError::Conflict) };
-        let (old, new) = (&kept.job, &mut job.new);
-        let same = old.new.organization == new.organization && old.new.lane == new.lane;
-        if !same || old.state == JobState::Running || old.updated != expect {
-            return Err(StoreError::Conflict);
-        }
-        if old.state.is_final()
-            && !job.state.is_final()
-            && let Some(by) = self.rival(&old.new)
-        {
-            return Err(StoreError::Taken { namespace: "job".into(), by });
-        }
-        let (who, set, clear, all) = (new.who.clone(), new.set.clone(), new.clear.clone(), new.all.clone());
-        *new = NewJob { who, set, clear, all, due: new.due, ..old.new.clone() };
-        job.updated = job.updated.max(expect + 1);
-        self.settle(job);
-        Ok(())
-    }
-
-    pub(super) fn cancel_lane(&mut self, lane: &str, now: u64) -> u64 {
-        let jobs: Vec<String> = self.unfinished(lane).map(|kept| kept.job.new.id.clone()).collect();
-        let mut cancelled = 0;
-        for id in jobs {
-            let Some(kept) = self.jobs.get_mut(&id) else { continue };
-            kept.follow = None;
-            if kept.job.state == JobState::Running {
-                kept.cancel = true;
-                continue;
-            }
-            let mut job = kept.job.clone();
-            job.state = JobState::Cancelled;
-            job.updated = now.max(job.updated + 1);
-            job.finished = Some(now);
-            self.settle(job);
-            cancelled += 1;
-        }
-        cancelled
-    }
-
-    pub(super) fn expire(&mut self, before: u64) -> u64 {
-        let old: Vec<String> = self
-            .jobs
-            .values()
-            .filter(|kept| kept.job.state.is_final() && kept.job.finished.is_some_and(|at| at < before))
-            .map(|kept| kept.job.new.id.clone())
-            .collect();
-        for id in &old {
-            self.jobs.remove(id);
-            self.attempts.retain(|(job, _), _| job != id);
-            self.steps.retain(|(job, ..), _| job != id);
-        }
-        old.len() as u64
     }
 }
 

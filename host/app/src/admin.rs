@@ -16,7 +16,11 @@ use crate::cli::{AdminCommand, DataArgs};
 use crate::wire::{self, Nobody, SystemClock};
 
 pub(crate) fn run(command: AdminCommand) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the async runtime cannot be started")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be started")?;
     runtime.block_on(async {
         match command {
             AdminCommand::CreateOrganization { data, name } => create_organization(&data, &name).await,
@@ -53,7 +57,9 @@ async fn export(data: &DataArgs, to: &str) -> Result<()> {
     let store = wire::open_store(data, &wire::master_key(data)?)?;
     let mut out: Box<dyn Write> = match to {
         "-" => Box::new(BufWriter::new(io::stdout().lock())),
-        path => Box::new(BufWriter::new(File::create_new(path).with_context(|| format!("{path} cannot be created (it must not exist yet)"))?)),
+        path => {
+            Box::new(BufWriter::new(File::create_new(path).with_context(|| format!("{path} cannot be created (it must not exist yet)"))?))
+        }
     };
     let rows = store.export(&mut out)?;
     out.flush().context("the export could not be written")?;

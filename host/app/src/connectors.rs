@@ -47,7 +47,14 @@ fn inspect(file: &std::path::Path, json: bool, allow_wasi: bool) -> Result<ExitC
         println!("limit      {}  {:?} per {:?} s, at once {:?}", limit.name, limit.requests, limit.per_s, limit.concurrency);
     }
     for call in &manifest.calls {
-        println!("call       {:<14} {:<6} {}  {:?}  writes {}", call.name, call.method.as_str(), call.path, call.effect, call.writes.join(" "));
+        println!(
+            "call       {:<14} {:<6} {}  {:?}  writes {}",
+            call.name,
+            call.method.as_str(),
+            call.path,
+            call.effect,
+            call.writes.join(" ")
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -41,13 +41,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     wire::load_connectors(&engine, &args.connectors).await?;
     let clock = Arc::new(SystemClock);
     let egress = Egress::new(egress_config(&args, clock.clone())?).context("egress cannot be started")?;
-    let context = Context {
-        store: store.clone(),
-        guests: engine,
-        gateway: egress,
-        clock,
-        config: Arc::new(config(&args)),
-    };
+    let context = Context { store: store.clone(), guests: engine, gateway: egress, clock, config: Arc::new(config(&args)) };
     let draining = Arc::new(AtomicBool::new(false));
     let state = ApiState { ctx: context.clone(), metrics: Arc::new(move || metrics.render()), draining: draining.clone() };
     let pages = crm_web::router(crm_web::WebState { ctx: context.clone(), secure_cookies: args.secure_cookies });

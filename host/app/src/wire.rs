@@ -112,7 +112,8 @@ pub(crate) fn engine(data: &Path, key: &MasterKey, wasi: &[String]) -> Result<Ar
 pub(crate) async fn load_connectors(engine: &Arc<Engine>, folder: &Path) -> Result<usize> {
     let entries = std::fs::read_dir(folder)
         .with_context(|| format!("the connectors folder {} cannot be read; name another with --connectors", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.extension().is_some_and(|x| x == "wasm")).collect();
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.extension().is_some_and(|x| x == "wasm")).collect();
     files.sort();
     if files.is_empty() {
         bail!("the connectors folder {} holds no .wasm file", folder.display());

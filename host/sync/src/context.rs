@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crm_contract::ports::{Clock, Digest, Gateway, Guests};
 use crm_catalog::model::Manifest;
+use crm_contract::ports::{Clock, Digest, Gateway, Guests};
 use crm_store::{Store, model::Kind};
 
 use crate::domain::Connection;
@@ -79,12 +79,18 @@ impl Context {
     }
 
     /// Reads and parses one document of an organization.
-    pub async fn load<T: serde::de::DeserializeOwned>(&self, organization: &str, kind: Kind, id: &str) -> Result<Option<(T, u64)>, LoadError> {
+    pub async fn load<T: serde::de::DeserializeOwned>(
+        &self,
+        organization: &str,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Option<(T, u64)>, LoadError> {
         let key = crm_store::model::RecordKey { organization: organization.to_owned(), kind, id: id.to_owned() };
         match self.store.get(&key).await? {
             None => Ok(None),
             Some(record) => {
-                let value = serde_json::from_str(&record.json).map_err(|e| LoadError::Unreadable { id: id.to_owned(), why: e.to_string() })?;
+                let value =
+                    serde_json::from_str(&record.json).map_err(|e| LoadError::Unreadable { id: id.to_owned(), why: e.to_string() })?;
                 Ok(Some((value, record.version)))
             }
         }

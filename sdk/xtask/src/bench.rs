@@ -28,8 +28,18 @@ struct Bench {
 
 const BENCHES: &[Bench] = &[
     Bench { name: "engine", cargo: &["bench", "-p", "crm-engine"], needs_product: false, guests: &["synthetic"] },
-    Bench { name: "sandbox-tax", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "sandbox-tax"], needs_product: true, guests: &[] },
-    Bench { name: "durable-syncs", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "durable-syncs"], needs_product: true, guests: &[] },
+    Bench {
+        name: "sandbox-tax",
+        cargo: &["run", "--release", "-p", "crm-bench", "--bin", "sandbox-tax"],
+        needs_product: true,
+        guests: &[],
+    },
+    Bench {
+        name: "durable-syncs",
+        cargo: &["run", "--release", "-p", "crm-bench", "--bin", "durable-syncs"],
+        needs_product: true,
+        guests: &[],
+    },
     Bench { name: "enqueue", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "enqueue"], needs_product: true, guests: &[] },
 ];
 

@@ -146,7 +146,14 @@ impl Bench {
             exclusive: format!("{lane}/{email}"),
             due: now,
             created: now,
-            who: Person { email, first: Some("Ann".into()), last: Some("Lee".into()), full: Some("Ann Lee".into()), approved_at: now / 1000, ..Default::default() },
+            who: Person {
+                email,
+                first: Some("Ann".into()),
+                last: Some("Lee".into()),
+                full: Some("Ann Lee".into()),
+                approved_at: now / 1000,
+                ..Default::default()
+            },
             set: vec![SYSTEM_TAG.to_owned(), "Summer campaign".into()],
             clear: Vec::new(),
             all: vec![SYSTEM_TAG.to_owned(), "Summer campaign".into()],

@@ -39,7 +39,13 @@ impl TimedGuests {
 
 #[async_trait]
 impl Guests for TimedGuests {
-    async fn call(&self, digest: &Digest, invocation: Invocation, outbound: Arc<dyn Outbound>, log: Arc<dyn GuestLog>) -> Result<Answer, GuestFault> {
+    async fn call(
+        &self,
+        digest: &Digest,
+        invocation: Invocation,
+        outbound: Arc<dyn Outbound>,
+        log: Arc<dyn GuestLog>,
+    ) -> Result<Answer, GuestFault> {
         let start = Instant::now();
         let answer = self.inner.call(digest, invocation, outbound, log).await;
         Clocks::add(&self.clocks.guest_ns, &self.clocks.guest_runs, start);

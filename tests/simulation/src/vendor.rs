@@ -11,8 +11,8 @@ use crm_contract::ports::{
     Digest, Gateway, GuestFault, GuestLog, Guests, Journal, Mode, Outbound, Recall, Scope, ShownRequest, StepKey, StepOutcome, StepRecord,
 };
 use crm_contract::types::{
-    Answer, Body, Change, Ending, Error, Invocation, Job, Known, Later, Pair, Refusal, Report, Request, Response, Standing, Success, Told, Trouble,
-    Unanswered,
+    Answer, Body, Change, Ending, Error, Invocation, Job, Known, Later, Pair, Refusal, Report, Request, Response, Standing, Success, Told,
+    Trouble, Unanswered,
 };
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
@@ -23,6 +23,8 @@ use rand::{RngExt as _, SeedableRng as _};
 pub struct Behaviour {
     /// Share of calls answered 500 without an effect.
     pub failing: f64,
+    /// Share of calls answered 200 with a body that the connector cannot use.
+    pub garbling: f64,
     /// Share of calls that take effect but whose answer is lost.
     pub cutting: f64,
     pub latency: Duration,
@@ -113,7 +115,7 @@ impl Vendor {
                     Ok(answer) if answer.status == 401 => {
                         return Ending::Failed(Error::Credentials(Refusal { trouble: Trouble::Invalid, told: told("401") }));
                     }
-                    Ok(answer) if answer.status == 200 => {}
+                    Ok(answer) if answer.status == 200 && answer.body == b"ok" => {}
                     Ok(answer) => return Ending::Failed(Error::Retryable(told(&answer.status.to_string()))),
                     Err(_) => return Ending::Failed(Error::Retryable(told("none"))),
                 }
@@ -128,7 +130,13 @@ impl Vendor {
 
 #[async_trait]
 impl Guests for Vendor {
-    async fn call(&self, _: &Digest, invocation: Invocation, outbound: Arc<dyn Outbound>, _: Arc<dyn GuestLog>) -> Result<Answer, GuestFault> {
+    async fn call(
+        &self,
+        _: &Digest,
+        invocation: Invocation,
+        outbound: Arc<dyn Outbound>,
+        _: Arc<dyn GuestLog>,
+    ) -> Result<Answer, GuestFault> {
         let Invocation::SyncContact { job } = invocation else { return Err(GuestFault::Trapped("only syncs here".into())) };
         if job.who.email.starts_with("trap-") {
             return Err(GuestFault::Trapped("unreachable".into()));
@@ -186,8 +194,9 @@ impl Outbound for Way {
         let email = request.path[0].value.clone();
         let behaviour = self.vendor.behaviour.lock().clone();
         let key = StepKey { call: request.call.clone(), hash: email.clone(), occurrence: 0 };
-        let good = |status| Response { status, ..Response::default() };
-        let shown = ShownRequest { method: "POST".into(), url: format!("https://acme.example/{}", request.call), headers: vec![], body: None };
+        let good = |status| Response { status, body: b"ok".to_vec(), ..Response::default() };
+        let shown =
+            ShownRequest { method: "POST".into(), url: format!("https://acme.example/{}", request.call), headers: vec![], body: None };
         let record = |response: Response, reused| StepRecord {
             key: key.clone(),
             effect: Effect::Idempotent,
@@ -201,9 +210,10 @@ impl Outbound for Way {
         if !behaviour.forget_journal
             && let Recall::Record(old) = self.journal.recall(&key)
             && old.good
+            && let StepOutcome::Answered(answer) = old.outcome
         {
-            self.journal.record(record(good(200), true)).await.map_err(|_| Unanswered::Unreachable)?;
-            return Ok(good(200));
+            self.journal.record(record(answer.clone(), true)).await.map_err(|_| Unanswered::Unreachable)?;
+            return Ok(answer);
         }
         let contact = (self.connection.clone(), email.clone());
         {
@@ -223,6 +233,11 @@ impl Outbound for Way {
         if self.vendor.rolls(behaviour.failing) {
             self.journal.record(record(good(500), false)).await.map_err(|_| Unanswered::Unreachable)?;
             return Ok(good(500));
+        }
+        if self.vendor.rolls(behaviour.garbling) {
+            let garbage = Response { status: 200, body: b"<html>".to_vec(), ..Response::default() };
+            self.journal.record(record(garbage.clone(), false)).await.map_err(|_| Unanswered::Unreachable)?;
+            return Ok(garbage);
         }
         if self.vendor.rolls(behaviour.cutting) {
             return Err(Unanswered::Unreachable);

@@ -62,10 +62,14 @@ fn load(client: &Client, key: &str, campaign: &str, name: &str, stop: &AtomicBoo
 fn invariant_5_and_invariant_1_kill_nine_under_load_loses_duplicates_and_leaks_nothing() -> Result<()> {
     let kills = number("CRM_KILLS", 8);
     let seed = number("CRM_SEED", 20_261_123);
-    println!("seed {seed}, {kills} kills");
+    eprintln!("seed {seed}, {kills} kills");
     let mut rng = SmallRng::seed_from_u64(seed);
     let dir = tempfile::tempdir()?;
-    let twin = TwinProcess::start("ontraport", &TwinOptions { flags: ["--per-minute", "0", "--api-key", CANARY].map(str::to_owned).to_vec() }, &dir.path().join("twin.log"))?;
+    let twin = TwinProcess::start(
+        "ontraport",
+        &TwinOptions { flags: ["--per-minute", "0", "--api-key", CANARY].map(str::to_owned).to_vec() },
+        &dir.path().join("twin.log"),
+    )?;
     twin.steer(
         "faults",
         &json!({ "seed": seed, "rules": [
@@ -78,7 +82,8 @@ fn invariant_5_and_invariant_1_kill_nine_under_load_loses_duplicates_and_leaks_n
     let key = create_organization(&options, "kill test")?.key;
     let mut host = HostProcess::start(options)?;
     let client = host.client().with_key(&key);
-    let connection = json!({ "connector": "ontraport", "name": "main", "credentials": { "app_id": "2_AppID_12345678", "api_key": CANARY } });
+    let connection =
+        json!({ "connector": "ontraport", "name": "main", "credentials": { "app_id": "2_AppID_12345678", "api_key": CANARY } });
     client.post("/v1/connections", &connection)?.good().context("connecting")?;
     let campaign = client.post("/v1/campaigns", &json!({ "name": "Summer", "slug": "summer", "extra_tags": ["Summer"] }))?.good()?;
     let campaign = campaign["id"].as_str().context("id")?.to_owned();
@@ -92,7 +97,6 @@ fn invariant_5_and_invariant_1_kill_nine_under_load_loses_duplicates_and_leaks_n
             })
             .collect();
         // The point of the kill is what this test varies, not something it waits for.
-        #[expect(clippy::disallowed_methods, reason = "kills at a random moment are the experiment")]
         std::thread::sleep(Duration::from_millis(rng.random_range(5..400)));
         host.kill9()?;
         stop.store(true, Ordering::Relaxed);
@@ -105,14 +109,19 @@ fn invariant_5_and_invariant_1_kill_nine_under_load_loses_duplicates_and_leaks_n
     settle(&client, Duration::from_secs(300))?;
     let tagged = tagged(&twin)?;
     let lost: Vec<_> = approved.difference(&tagged).collect();
-    ensure!(lost.is_empty(), "seed {seed}: {} of {} acknowledged affiliates are missing at the vendor: {lost:?}", lost.len(), approved.len());
+    ensure!(
+        lost.is_empty(),
+        "seed {seed}: {} of {} acknowledged affiliates are missing at the vendor: {lost:?}",
+        lost.len(),
+        approved.len()
+    );
     let state = twin.look("state")?;
     ensure!(state["duplicates"] == 0, "seed {seed}: duplicates: {state}");
     ensure!(state["resubscribed"] == 0, "seed {seed}: re-subscribed: {state}");
     ensure!(!approved.is_empty(), "nothing was acknowledged: this run proves nothing");
     drop(host);
     no_secret_left(dir.path())?;
-    println!("{kills} kills, {} acknowledged, {} at the vendor, 0 lost, 0 duplicates", approved.len(), tagged.len());
+    eprintln!("{kills} kills, {} acknowledged, {} at the vendor, 0 lost, 0 duplicates", approved.len(), tagged.len());
     Ok(())
 }
 
@@ -162,7 +171,7 @@ fn settle(client: &Client, limit: Duration) -> Result<()> {
             return Ok(());
         }
         ensure!(start.elapsed() < limit, "still open after {limit:?}: {counts}");
-        #[expect(clippy::disallowed_methods, reason = "polling another process; the limit above bounds it")]
+        // Polling another process; the limit above bounds it.
         std::thread::sleep(Duration::from_millis(100));
     }
 }

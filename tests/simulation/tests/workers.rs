@@ -23,7 +23,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn faulty() -> Behaviour {
-    Behaviour { failing: 0.1, cutting: 0.05, latency: Duration::from_millis(120), ..Behaviour::default() }
+    Behaviour { failing: 0.1, cutting: 0.05, garbling: 0.05, latency: Duration::from_millis(120), ..Behaviour::default() }
 }
 
 /// 3 connections with 30 contacts each and two crashes. Answers what went wrong, if anything.

@@ -3,16 +3,16 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
-use crm_catalog::model::Stage;
 use async_trait::async_trait;
+use crm_catalog::model::Stage;
 use crm_contract::ports::{CREDENTIALS_REFUSED, GuestFault, Mode, Outbound};
 use crm_contract::types::{
     Answer, Ending, Error, Invocation, Job as GuestJob, Known, Refusal, Request, Response, Told, Trouble, Unanswered,
 };
-use parking_lot::Mutex;
-use crm_store::model::{Attempt, Claim, Finish, Job, Kind, Outcome, Purpose, Put, RecordKey};
 use crm_store::StoreError;
+use crm_store::model::{Attempt, Claim, Finish, Job, Kind, Outcome, Purpose, Put, RecordKey};
+use futures_util::FutureExt as _;
+use parking_lot::Mutex;
 
 use super::decide::{Decision, End, decide};
 use super::journal::AttemptJournal;
@@ -111,7 +111,11 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
         claim.steps.clone(),
     ));
     let log = Arc::new(MemoryLog::default());
-    let outbound = Arc::new(Watched { inner: context.gateway.open(scope.clone(), Mode::Live, journal.clone()), credentials: Mutex::default() });
+    let outbound = Arc::new(Watched {
+        inner: context.gateway.open(scope.clone(), Mode::Live, journal.clone()),
+        credentials: Mutex::default(),
+        last: Mutex::default(),
+    });
     let answer = context.guests.call(&version.0, invocation, outbound.clone(), log.clone()).await;
     let (end, known) = match answer {
         Ok(Answer::Report(report)) => (End::Ended(report.ending), Some(report.known)),
@@ -127,11 +131,19 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
         }
         (end, _) => end,
     };
+    let gave_up = matches!(end, End::Ended(Ending::Failed(_)) | End::Fault(_));
+    let last = outbound.last.lock().take();
+    if gave_up
+        && last.as_ref().is_some_and(|(_, answered)| *answered)
+        && let Err(error) = journal.disown_last().await
+    {
+        tracing::warn!(job = claim.job.new.id, %error, "an unusable answer could not be marked");
+    }
     let lines = std::mem::take(&mut *log.lines.lock());
     Ran {
         end,
         known: known.filter(|k| k != &claim.known),
-        failed_step: journal.last_call(),
+        failed_step: last.map(|(call, _)| call),
         saw_unknown: journal.saw_unknown_outcome(),
         log: lines,
         scope: Some(scope),
@@ -143,12 +155,16 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
 struct Watched {
     inner: Arc<dyn Outbound>,
     credentials: Mutex<Option<String>>,
+    /// The call made last, and whether it was answered.
+    last: Mutex<Option<(String, bool)>>,
 }
 
 #[async_trait]
 impl Outbound for Watched {
     async fn send(&self, request: Request) -> Result<Response, Unanswered> {
+        let call = request.call.clone();
         let answer = self.inner.send(request).await;
+        *self.last.lock() = Some((call, answer.is_ok()));
         if let Err(Unanswered::Refused(text)) = &answer
             && let Some(why) = text.strip_prefix(CREDENTIALS_REFUSED)
         {

@@ -93,8 +93,7 @@ struct Dispatcher {
 async fn dispatch(context: Context, drain: CancellationToken) -> Result<(), WorkersGone> {
     let owner = new_id("own", context.now());
     let shared = Arc::new(Shared { context, lanes: Lanes::default(), preparing: Preparing::default() });
-    let mut dispatcher =
-        Dispatcher { shared, owner, tasks: JoinSet::new(), busy: 0, claiming: HashSet::new(), last_served: Vec::new() };
+    let mut dispatcher = Dispatcher { shared, owner, tasks: JoinSet::new(), busy: 0, claiming: HashSet::new(), last_served: Vec::new() };
     let renew_every = Duration::from_millis(dispatcher.shared.context.config.lease_ms / 3);
     let mut renewal = tokio::time::interval(renew_every);
     renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);

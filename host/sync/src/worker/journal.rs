@@ -26,7 +26,8 @@ pub(super) struct AttemptJournal {
     /// Numbers of intents of this attempt, so that their answer replaces them.
     intents: Mutex<HashMap<StepKey, u32>>,
     unknown: AtomicBool,
-    last_call: Mutex<Option<String>>,
+    /// The exchange recorded last, under its number.
+    last: Mutex<Option<(u32, StepRecord)>>,
 }
 
 enum Earlier {
@@ -35,7 +36,15 @@ enum Earlier {
 }
 
 impl AttemptJournal {
-    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, lane: String, epoch: u64, job: String, attempt: u32, steps: Vec<Step>) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        lane: String,
+        epoch: u64,
+        job: String,
+        attempt: u32,
+        steps: Vec<Step>,
+    ) -> Self {
         let resumed = !steps.is_empty();
         Self {
             store,
@@ -49,7 +58,7 @@ impl AttemptJournal {
             next: AtomicU32::new(1),
             intents: Mutex::default(),
             unknown: AtomicBool::new(false),
-            last_call: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 
@@ -58,9 +67,18 @@ impl AttemptJournal {
         self.unknown.load(Ordering::Relaxed)
     }
 
-    /// The call that was made last: the failed step when the attempt fails.
-    pub(super) fn last_call(&self) -> Option<String> {
-        self.last_call.lock().clone()
+    /// The attempt failed right after an answer that looked good: the connector could not use it (a garbled body with status 200).
+    /// Such an answer must not be handed out again, or every later attempt would fail on it. A `write` becomes an unknown outcome.
+    pub(super) async fn disown_last(&self) -> Result<(), JournalError> {
+        let Some((number, mut step)) = self.last.lock().take().filter(|(_, step)| step.good) else { return Ok(()) };
+        let kept = match step.effect {
+            Effect::Write => KeptStep::Intent { key: step.key, request: step.request, at: step.at },
+            Effect::Read | Effect::Idempotent => {
+                step.good = false;
+                KeptStep::Done(step)
+            }
+        };
+        self.keep(number, kept, false).await
     }
 
     async fn keep(&self, number: u32, kept: KeptStep, durable: bool) -> Result<(), JournalError> {
@@ -85,7 +103,8 @@ fn index(steps: Vec<Step>) -> HashMap<StepKey, Earlier> {
             KeptStep::Done(record) => {
                 let replace = match earlier.get(&record.key) {
                     None => true,
-                    Some(Earlier::Answered(old)) => record.good || !old.good,
+                    // A reused answer that was disowned takes the one it was copied from with it.
+                    Some(Earlier::Answered(old)) => record.good || !old.good || record.reused,
                     Some(Earlier::Intent) => record.good,
                 };
                 if replace {
@@ -122,7 +141,6 @@ impl Journal for AttemptJournal {
     }
 
     async fn record(&self, step: StepRecord) -> Result<(), JournalError> {
-        *self.last_call.lock() = Some(step.key.call.clone());
         let unknown = matches!(step.outcome, StepOutcome::Unanswered(Unanswered::UnknownOutcome));
         if unknown {
             self.unknown.store(true, Ordering::Relaxed);
@@ -130,11 +148,15 @@ impl Journal for AttemptJournal {
         let intent = self.intents.lock().remove(&step.key);
         let number = match intent {
             // The intent stays as it is: the next attempt must be told that nobody knows.
-            Some(_) if unknown => return Ok(()),
+            Some(number) if unknown => {
+                *self.last.lock() = Some((number, step));
+                return Ok(());
+            }
             Some(number) => number,
             None => self.next.fetch_add(1, Ordering::Relaxed),
         };
         let durable = step.effect == Effect::Write;
+        *self.last.lock() = Some((number, step.clone()));
         self.keep(number, KeptStep::Done(step), durable).await
     }
 }

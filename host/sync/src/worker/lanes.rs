@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crm_catalog::model::{Manifest, Stage};
 use crm_contract::ports::{Digest, Scope};
 use crm_contract::types::Connection as GuestConnection;
-use crm_store::model::{Kind, RecordKey};
 use crm_store::model::ReadyLane;
+use crm_store::model::{Kind, RecordKey};
 use parking_lot::Mutex;
 
 use super::breaker::Breaker;

@@ -58,7 +58,7 @@ const NAMES_NOTHING: &[&str] =
     &["list_connectors", "get_connector", "create_connection", "list_connections", "create_campaign", "list_campaigns"];
 
 #[tokio::test]
-async fn another_organizations_ids_are_as_absent_as_unknown_ones() -> anyhow::Result<()> {
+async fn invariant_6_another_organizations_ids_are_as_absent_as_unknown_ones() -> anyhow::Result<()> {
     let world = World::new().await?;
     let connection = world.connect().await?;
     let campaign = world.campaign("spring", &[]).await?;

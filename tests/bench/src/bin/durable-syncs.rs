@@ -77,7 +77,10 @@ async fn measure(jobs: usize, base: &str) -> Result<String> {
         }
     }
     let took = start.elapsed();
-    let (user, system) = { let (u, s) = cpu_seconds(); (u - user, s - system) };
+    let (user, system) = {
+        let (u, s) = cpu_seconds();
+        (u - user, s - system)
+    };
     let made = commits(&metrics) - commits_before;
     workers.drain(Duration::from_secs(5)).await?;
     let mut attempts = Vec::with_capacity(jobs);

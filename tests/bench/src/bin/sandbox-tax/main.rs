@@ -9,9 +9,7 @@ use async_trait::async_trait;
 use crm_bench::{API_KEY, APP_ID, Bench, quantile, release_only, wire};
 use crm_catalog::model::Stage;
 use crm_connector_sdk::native;
-use crm_contract::ports::{
-    GuestLog, Journal, JournalError, LogLevel, Mode, Outbound, Recall, Scope, ShownRequest, StepKey, StepRecord,
-};
+use crm_contract::ports::{GuestLog, Journal, JournalError, LogLevel, Mode, Outbound, Recall, Scope, ShownRequest, StepKey, StepRecord};
 use crm_contract::types::{Answer, Connection, Ending, Invocation, Job, Person};
 use crm_store::{Store as _, Whose};
 use crm_sync::context::Config;
@@ -49,7 +47,12 @@ fn main() -> Result<()> {
     release_only()?;
     let rounds: usize = std::env::args().nth(1).map_or(Ok(3_000), |s| s.parse()).context("usage: sandbox-tax [ROUNDS]")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let twin = runtime.block_on(Twin::start(TwinConfig { app_id: APP_ID.into(), api_key: API_KEY.into(), allowance: None, ..TwinConfig::default() }))?;
+    let twin = runtime.block_on(Twin::start(TwinConfig {
+        app_id: APP_ID.into(),
+        api_key: API_KEY.into(),
+        allowance: None,
+        ..TwinConfig::default()
+    }))?;
     let bench = runtime.block_on(wire(&format!("{}/1", twin.base_url), Config::default()))?;
     let lane = runtime.block_on(bench.connections(1))?.remove(0);
     let mut wasm = Vec::with_capacity(rounds);
@@ -94,12 +97,8 @@ fn job(n: usize) -> Job {
 }
 
 fn outbound(bench: &Bench, lane: &str) -> Arc<dyn Outbound> {
-    let whose = Whose {
-        organization: bench.organization.clone(),
-        connection: lane.to_owned(),
-        connector: "ontraport".into(),
-        host: String::new(),
-    };
+    let whose =
+        Whose { organization: bench.organization.clone(), connection: lane.to_owned(), connector: "ontraport".into(), host: String::new() };
     let scope = Scope {
         manifest: bench.manifest.clone(),
         organization: bench.organization.clone(),

@@ -67,14 +67,16 @@ fn run(job: Job, end: End) -> Decision {
     decide(job, end, None, &config(), NOW, 0.0)
 }
 
+/// Name, end, state, wait in ms (`None` = finished), attempts burnt, faults.
+type Row = (&'static str, End, JobState, Option<u64>, u32, u32);
+
 #[test]
 fn every_ending_has_its_state_wait_and_price() {
     let credentials = Error::Credentials(Refusal { trouble: Trouble::Invalid, told: told() });
     let rejected = Error::Rejected(Rejection { field: "email".into(), told: told() });
     let done = End::Ended(Ending::Done(Success { change: Change::Created, standing: Standing::KeptOptedOut, warnings: vec![] }));
     let later = End::Ended(Ending::Later(Later { after_seconds: 30, resume: "r".into() }));
-    // name, end, state, wait in ms (None = finished), attempts burnt, faults
-    let table: Vec<(&str, End, JobState, Option<u64>, u32, u32)> = vec![
+    let table: Vec<Row> = vec![
         ("done", done, JobState::Succeeded, None, 0, 0),
         ("retryable", failed(Error::Retryable(told())), JobState::Retrying, Some(5_000), 1, 0),
         ("rate limited, told", throttled(Some(37)), JobState::Retrying, Some(37_000), 0, 0),

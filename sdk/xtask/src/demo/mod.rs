@@ -40,7 +40,7 @@ pub(crate) struct Flags {
 /// The connector that is shown.
 const SLUG: &str = "ontraport";
 /// Calls a minute that the twin grants unless `--fast`: enough for all of them within a minute.
-const PER_MINUTE: u32 = 1_200;
+const PER_MINUTE: u32 = 1_800;
 /// Waits before attempts 2, 3, ... in seconds. A vendor that fails a tenth of the calls is met again soon.
 const RETRY_SCHEDULE: &[u32] = &[1, 1, 2, 2, 4, 8, 8];
 

@@ -92,6 +92,12 @@ pub trait Gateway: Send + Sync {
 
     /// A guest reported `rate-limited` (throttling that no status or header showed).
     fn throttled(&self, scope: &Scope, limit: Option<&str>, after_seconds: Option<u32>);
+
+    /// The credentials of a connection were replaced or deleted: whatever is still held open of them is dropped at once.
+    fn forget(&self, organization: &str, connection: &str) {
+        // A gateway that holds nothing open has nothing to drop.
+        let _ = (organization, connection);
+    }
 }
 
 /// Everything egress must know of the run it serves.

@@ -114,6 +114,10 @@ impl Gateway for Egress {
         })
     }
 
+    fn forget(&self, organization: &str, connection: &str) {
+        Self::forget(self, organization, connection);
+    }
+
     fn ready_at(&self, scope: &Scope, calls: u32) -> Option<u64> {
         let plan = self.plan(&scope.manifest);
         // A manifest that cannot be used refuses every call at once: no reason to wait.

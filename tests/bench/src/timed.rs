@@ -81,6 +81,10 @@ impl Gateway for TimedGateway {
         Arc::new(TimedOutbound { inner: self.inner.open(scope, mode, journal), clocks: self.clocks.clone() })
     }
 
+    fn forget(&self, organization: &str, connection: &str) {
+        self.inner.forget(organization, connection);
+    }
+
     fn ready_at(&self, scope: &Scope, calls: u32) -> Option<u64> {
         self.inner.ready_at(scope, calls)
     }

@@ -211,3 +211,21 @@ fn a_disconnected_connection_cancels_its_jobs_without_a_call() {
         assert_eq!(world.vendor.calls(), 0);
     });
 }
+
+#[test]
+fn a_key_replaced_while_an_attempt_runs_is_not_blamed_for_the_old_one() {
+    run(async {
+        let mut world = World::new(9, Behaviour { latency: Duration::from_secs(2), ..Behaviour::default() });
+        world.vendor.behaviour.lock().refused.insert("con_a".into());
+        world.connect("con_a").await;
+        world.enqueue(vec![world.job("con_a", "cmp_1", "a@example.com")]).await;
+        world.start();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // The call with the old key is under way.
+        world.vendor.behaviour.lock().refused.clear();
+        world.put_connection("con_a", ConnectionState::Live).await;
+        world.context.store.park("con_a", false, world.context.now()).await.expect("unparked");
+        assert_eq!(world.settle(None, Duration::from_secs(120)).await.succeeded, 1);
+        assert_eq!(world.connection("con_a").await.state, ConnectionState::Live);
+    });
+}

@@ -193,6 +193,7 @@ pub async fn disconnect(context: &Context, organization: &str, id: &str) -> Resu
     .await?;
     let cancelled = context.store.cancel_lane(id, context.now()).await?;
     context.store.forget(&connection.whose()).await?;
+    context.gateway.forget(organization, id);
     Ok((connection, cancelled))
 }
 
@@ -244,6 +245,7 @@ pub(crate) fn wrong_answer() -> ServiceError {
 async fn keep_credentials(context: &Context, connection: &Connection, own: &OwnCredentials) -> Result<(), ServiceError> {
     let whose = connection.whose();
     context.store.seal(&whose, own.slots()).await?;
+    context.gateway.forget(&connection.organization, &connection.id);
     let kept = context.store.credentials(&whose);
     for (auth, mut token) in own.take_tokens() {
         // Sealing dropped what was there: this is the first save.

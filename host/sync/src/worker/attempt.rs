@@ -10,7 +10,7 @@ use crm_contract::types::{
     Answer, Ending, Error, Invocation, Job as GuestJob, Known, Refusal, Request, Response, Told, Trouble, Unanswered,
 };
 use crm_store::StoreError;
-use crm_store::model::{Attempt, Claim, Finish, Job, Kind, Outcome, Purpose, Put, RecordKey};
+use crm_store::model::{Attempt, Claim, Finish, Job, JobState, Kind, Outcome, Purpose, Put, RecordKey};
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 
@@ -217,9 +217,7 @@ async fn settle(
     on: Option<(Arc<Connection>, Version)>,
 ) -> Result<(), StoreError> {
     let context = &shared.context;
-    if let (Some(text), Some((connection, _))) = (&decision.park, &on) {
-        park(context, connection, text).await?;
-    }
+    park_if_asked(context, &mut decision, on.as_ref()).await?;
     if let (Some(throttle), Some(scope)) = (&decision.throttled, &scope) {
         context.gateway.throttled(scope, throttle.limit.as_deref(), throttle.after_seconds);
     }
@@ -230,9 +228,7 @@ async fn settle(
         if let Err(end) = shared.preparing.ensure(context, &shared.lanes, connection.clone(), version, tags, Some(&names)).await {
             let later = version.1.later.as_ref();
             decision = decide(decision.job, end, later, &context.config, context.now(), 0.0);
-            if let Some(text) = &decision.park {
-                park(context, connection, text).await?;
-            }
+            park_if_asked(context, &mut decision, on.as_ref()).await?;
         }
     }
     if let Some(unwell) = decision.unwell
@@ -253,7 +249,6 @@ async fn settle(
 }
 
 fn outcome_label(job: &Job) -> &'static str {
-    use crm_store::model::JobState;
     match job.state {
         JobState::Succeeded => "succeeded",
         JobState::Failed => "failed",
@@ -264,25 +259,45 @@ fn outcome_label(job: &Job) -> &'static str {
     }
 }
 
-/// Parks the connection and says so once.
-async fn park(context: &Context, connection: &Connection, text: &str) -> Result<(), StoreError> {
-    context.store.park(&connection.id, true, context.now()).await?;
-    let key = RecordKey { organization: connection.organization.clone(), kind: Kind::Connection, id: connection.id.clone() };
+/// Parks when the decision says so; a job whose connection was not parked after all is simply run again.
+async fn park_if_asked(context: &Context, decision: &mut Decision, on: Option<&(Arc<Connection>, Version)>) -> Result<(), StoreError> {
+    let (Some(text), Some((connection, _))) = (&decision.park, on) else { return Ok(()) };
+    if !park(context, connection, text).await? {
+        decision.job.state = JobState::Retrying;
+    }
+    Ok(())
+}
+
+/// Parks the connection and says so once. `false` = the merchant replaced the credentials while the attempt ran, so what the
+/// vendor refused are the old ones: nothing is parked.
+async fn park(context: &Context, seen: &Connection, text: &str) -> Result<bool, StoreError> {
+    let key = RecordKey { organization: seen.organization.clone(), kind: Kind::Connection, id: seen.id.clone() };
+    let mut parked = false;
     loop {
-        let Some(record) = context.store.get(&key).await? else { return Ok(()) };
-        let Ok(mut current) = serde_json::from_str::<Connection>(&record.json) else { return Ok(()) };
+        let Some(record) = context.store.get(&key).await? else { return Ok(false) };
+        let Ok(mut current) = serde_json::from_str::<Connection>(&record.json) else { return Ok(false) };
+        if current.verified != seen.verified {
+            if parked {
+                context.store.park(&seen.id, false, context.now()).await?;
+            }
+            return Ok(false);
+        }
+        if !parked {
+            context.store.park(&seen.id, true, context.now()).await?;
+            parked = true;
+        }
         if current.state != ConnectionState::Live {
-            return Ok(());
+            return Ok(true);
         }
         current.state = ConnectionState::NeedsCredentials;
         current.trouble = Some(text.to_owned());
-        let Ok(json) = serde_json::to_string(&current) else { return Ok(()) };
+        let Ok(json) = serde_json::to_string(&current) else { return Ok(true) };
         let put = Put { record: key.clone(), expect: Some(record.version), json: Some(json), unique: Vec::new() };
         match context.store.commit(vec![put], Vec::new()).await {
             Ok(_) => {
-                tracing::warn!(connection = connection.id, connector = connection.connector, "connection needs credentials");
+                tracing::warn!(connection = seen.id, connector = seen.connector, "connection needs credentials");
                 metrics::counter!("crm_connections_parked_total").increment(1);
-                return Ok(());
+                return Ok(true);
             }
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error),

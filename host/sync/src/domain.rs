@@ -39,6 +39,8 @@ pub enum ConnectionState {
     Live,
     /// The vendor refused the credentials; jobs are parked until they are fixed.
     NeedsCredentials,
+    /// Something must be made in the merchant's account first; jobs are parked until the merchant says yes (`prepare`).
+    NeedsPreparation,
     Disconnected,
 }
 

@@ -5,7 +5,7 @@ use crm_contract::ports::GuestFault;
 use crm_contract::types::{Change, Ending, Error, Later, Refusal, Rejection, Standing, Success, Throttle, Told, Trouble};
 use crm_store::model::{Job, JobState, NewJob, Purpose};
 use crm_sync::context::Config;
-use crm_sync::worker::decide::{Decision, End, decide};
+use crm_sync::worker::decide::{Decision, End, Park, decide};
 use proptest::prelude::*;
 
 const NOW: u64 = 1_800_000_000_000;
@@ -136,7 +136,15 @@ fn stale_facts_are_prepared_again_once_and_then_fail() {
 #[test]
 fn credentials_trouble_parks_with_the_vendors_words() {
     let end = failed(Error::Credentials(Refusal { trouble: Trouble::Expired, told: told() }));
-    assert_eq!(run(job(), end).park.as_deref(), Some("server error"));
+    assert_eq!(run(job(), end).park, Some(Park::Credentials("server error".into())));
+}
+
+#[test]
+fn what_needs_the_merchants_yes_parks_and_burns_nothing() {
+    let decided = run(job(), End::NeedsConsent(vec!["property Rekomi tags".into()]));
+    let Some(Park::Preparation(text)) = decided.park else { panic!("not parked") };
+    assert!(text.contains("property Rekomi tags"), "{text}");
+    assert_eq!((decided.job.state, decided.job.burnt), (JobState::Parked, 0));
 }
 
 #[test]

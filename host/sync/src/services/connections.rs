@@ -169,7 +169,7 @@ pub async fn reverify(
         }
         current.account = account.clone();
         current.verified = now;
-        if current.state == ConnectionState::NeedsCredentials {
+        if current.state != ConnectionState::Disconnected {
             current.state = ConnectionState::Live;
         }
         current.trouble = None;

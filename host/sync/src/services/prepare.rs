@@ -7,7 +7,7 @@ use crm_contract::types::{Answer, Binding, Invocation, Prepared};
 use super::connections::{self, merged, usable, wrong_answer};
 use super::{ServiceError, Versioned, records};
 use crate::context::Context;
-use crate::domain::{Campaign, Connection, wanted_tags};
+use crate::domain::{Campaign, Connection, ConnectionState, wanted_tags};
 
 /// Looks (`apply = false`) or creates (`apply = true`). What was found or made is remembered in both cases: it is a fact
 /// either way.
@@ -29,14 +29,21 @@ pub async fn run(context: &Context, organization: &str, id: &str, apply: bool) -
         _ => return Err(wrong_answer()),
     };
     let now = context.now();
-    records::modify::<Connection>(context, organization, id, |current| {
+    let saved = records::modify::<Connection>(context, organization, id, |current| {
         current.facts = merged(&current.facts, &prepared.facts);
         current.bindings = merged_bindings(&current.bindings, &prepared.tags);
         if apply {
             current.prepared = Some(now);
+            if current.state == ConnectionState::NeedsPreparation {
+                current.state = ConnectionState::Live;
+                current.trouble = None;
+            }
         }
     })
     .await?;
+    if apply && saved.value.state == ConnectionState::Live {
+        context.store.park(id, false, now).await?;
+    }
     Ok(prepared)
 }
 

@@ -87,10 +87,16 @@ fn change_settings(
             };
             return Err(ServiceError::invalid(format!("settings.{name}"), why));
         };
+        let before = find(&connection.settings, name).map(str::to_owned);
         connection.settings.retain(|pair| &pair.key != name);
         if let Some(value) = value.as_ref().or(setting.default.as_ref()) {
             form::check_setting(setting, value)?;
             connection.settings.push(Pair::new(name.clone(), value.clone()));
+        }
+        if find(&connection.settings, name) != before.as_deref() {
+            // A setting may name what tags are kept in: what was prepared under the old one says nothing about the new one.
+            connection.bindings = Vec::new();
+            connection.prepared = None;
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use crm_store::model::{Attempt, Job, JobCounts, JobFilter, JobState, Step};
 use super::records::Paged;
 use super::{ServiceError, affiliates, campaigns, connections};
 use crate::context::Context;
+use crate::domain::ConnectionState;
 
 /// The states that the API speaks of. A parked job is shown as `retrying`, with its connection's trouble as the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +140,16 @@ pub async fn retry(context: &Context, organization: &str, id: &str, mode: RetryM
     match job.state {
         JobState::Running => return Err(ServiceError::conflict("sync_running", "this sync runs at the moment")),
         JobState::Parked => {
-            let message = "the connection needs new credentials first; its syncs go on by themselves then";
-            return Err(ServiceError::conflict("needs_credentials", message));
+            return Err(match connection.value.state {
+                ConnectionState::NeedsPreparation => {
+                    let message = "the connection's account must be prepared first; its syncs go on by themselves then";
+                    ServiceError::conflict("needs_preparation", message)
+                }
+                _ => {
+                    let message = "the connection needs new credentials first; its syncs go on by themselves then";
+                    ServiceError::conflict("needs_credentials", message)
+                }
+            });
         }
         JobState::Succeeded if mode != RetryMode::Start => {
             return Err(ServiceError::conflict(

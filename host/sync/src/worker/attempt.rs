@@ -14,7 +14,7 @@ use crm_store::model::{Attempt, Claim, Finish, Job, JobState, Kind, Outcome, Pur
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 
-use super::decide::{Decision, End, decide};
+use super::decide::{Decision, End, Park, decide};
 use super::journal::AttemptJournal;
 use super::lanes::{Lanes, Version, guest_connection, is_gone, scope};
 use super::prepare::Preparing;
@@ -90,8 +90,12 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
     let Some(version) = context.version_of(&connection) else {
         return Ran::host(End::Host(format!("no version of connector {} is loaded", connection.connector)));
     };
-    let tags = if claim.job.new.purpose == Purpose::Sync { claim.job.new.set.as_slice() } else { &[] };
-    let connection = match shared.preparing.ensure(context, &shared.lanes, connection, &version, tags, None).await {
+    let job = &claim.job.new;
+    let prepared = match job.purpose {
+        Purpose::Sync => shared.preparing.ensure(context, &shared.lanes, connection, &version, &job.set, None).await,
+        Purpose::Untag => Preparing::look(context, &shared.lanes, connection, &version, &job.clear).await,
+    };
+    let connection = match prepared {
         Ok(connection) => connection,
         Err(end) => return Ran { version: Some(version), ..Ran::host(end) },
     };
@@ -191,7 +195,7 @@ fn attempt_row(claim: &Claim, number: u32, started: u64, ended: u64, end: &End, 
     let outcome = match end {
         End::Ended(ending) => Outcome::Ended(ending.clone()),
         End::Fault(fault) => Outcome::Fault(fault.clone()),
-        End::Host(_) | End::Gone => return None,
+        End::Host(_) | End::NeedsConsent(_) | End::Gone => return None,
     };
     Some(Attempt {
         job: claim.job.new.id.clone(),
@@ -261,8 +265,8 @@ fn outcome_label(job: &Job) -> &'static str {
 
 /// Parks when the decision says so; a job whose connection was not parked after all is simply run again.
 async fn park_if_asked(context: &Context, decision: &mut Decision, on: Option<&(Arc<Connection>, Version)>) -> Result<(), StoreError> {
-    let (Some(text), Some((connection, _))) = (&decision.park, on) else { return Ok(()) };
-    if !park(context, connection, text).await? {
+    let (Some(why), Some((connection, _))) = (&decision.park, on) else { return Ok(()) };
+    if !park(context, connection, why).await? {
         decision.job.state = JobState::Retrying;
     }
     Ok(())
@@ -270,13 +274,14 @@ async fn park_if_asked(context: &Context, decision: &mut Decision, on: Option<&(
 
 /// Parks the connection and says so once. `false` = the merchant replaced the credentials while the attempt ran, so what the
 /// vendor refused are the old ones: nothing is parked.
-async fn park(context: &Context, seen: &Connection, text: &str) -> Result<bool, StoreError> {
+async fn park(context: &Context, seen: &Connection, why: &Park) -> Result<bool, StoreError> {
     let key = RecordKey { organization: seen.organization.clone(), kind: Kind::Connection, id: seen.id.clone() };
     let mut parked = false;
     loop {
         let Some(record) = context.store.get(&key).await? else { return Ok(false) };
         let Ok(mut current) = serde_json::from_str::<Connection>(&record.json) else { return Ok(false) };
-        if current.verified != seen.verified {
+        // Replaced credentials, or a yes given meanwhile: what this attempt found is out of date.
+        if current.verified != seen.verified || (matches!(why, Park::Preparation(_)) && current.prepared != seen.prepared) {
             if parked {
                 context.store.park(&seen.id, false, context.now()).await?;
             }
@@ -289,13 +294,17 @@ async fn park(context: &Context, seen: &Connection, text: &str) -> Result<bool, 
         if current.state != ConnectionState::Live {
             return Ok(true);
         }
-        current.state = ConnectionState::NeedsCredentials;
-        current.trouble = Some(text.to_owned());
+        let (state, text) = match why {
+            Park::Credentials(text) => (ConnectionState::NeedsCredentials, text),
+            Park::Preparation(text) => (ConnectionState::NeedsPreparation, text),
+        };
+        current.state = state;
+        current.trouble = Some(text.clone());
         let Ok(json) = serde_json::to_string(&current) else { return Ok(true) };
         let put = Put { record: key.clone(), expect: Some(record.version), json: Some(json), unique: Vec::new() };
         match context.store.commit(vec![put], Vec::new()).await {
             Ok(_) => {
-                tracing::warn!(connection = seen.id, connector = seen.connector, "connection needs credentials");
+                tracing::warn!(connection = seen.id, connector = seen.connector, state = ?state, "connection waits for its merchant");
                 metrics::counter!("crm_connections_parked_total").increment(1);
                 return Ok(true);
             }

@@ -15,16 +15,27 @@ pub enum End {
     Fault(GuestFault),
     /// The connector (or its pinned version) is not loaded, or the connection's record cannot be used.
     Host(String),
+    /// Things are missing in the merchant's account that are made only with the merchant's yes: their names.
+    NeedsConsent(Vec<String>),
     /// The connection was disconnected meanwhile.
     Gone,
+}
+
+/// Why a connection's jobs wait for the merchant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Park {
+    /// The vendor refused the credentials: its words.
+    Credentials(String),
+    /// Something must be made in the account first: what.
+    Preparation(String),
 }
 
 /// What to do besides writing the job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     pub job: Job,
-    /// Park the connection, with the vendor's words.
-    pub park: Option<String>,
+    /// Park the connection.
+    pub park: Option<Park>,
     /// Drop these facts and prepare again.
     pub stale: Option<Vec<String>>,
     /// Tell the limiter.
@@ -47,6 +58,11 @@ pub fn decide(mut job: Job, end: End, later: Option<&LaterRule>, config: &Config
     let job = &mut decision.job;
     match end {
         End::Gone => finish(job, JobState::Cancelled, None, now),
+        End::NeedsConsent(names) => {
+            let text = format!("{} must be made in the account first, which needs your yes", names.join(", "));
+            decision.park = Some(Park::Preparation(text.clone()));
+            postpone(job, JobState::Parked, JobTrouble::Host(text), now);
+        }
         End::Host(text) => postpone(job, JobState::Retrying, JobTrouble::Host(text), now + NOT_LOADED_MS),
         End::Fault(GuestFault::Busy) => postpone(job, JobState::Retrying, JobTrouble::Fault(GuestFault::Busy), now + BUSY_MS),
         End::Fault(fault @ GuestFault::NotLoaded(_)) => postpone(job, JobState::Retrying, JobTrouble::Fault(fault), now + NOT_LOADED_MS),
@@ -102,7 +118,7 @@ fn failed(decision: &mut Decision, error: Error, config: &Config, now: u64, jitt
             decision.throttled = Some(throttle);
         }
         Error::Credentials(refusal) => {
-            decision.park = Some(refusal.told.text);
+            decision.park = Some(Park::Credentials(refusal.told.text));
             postpone(job, JobState::Parked, trouble, now);
         }
         Error::Stale(facts) if !job.prepared_again => {

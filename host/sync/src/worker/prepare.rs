@@ -50,6 +50,22 @@ impl Preparing {
         result
     }
 
+    /// The connection with the bindings of those `tags` that exist in the account. Nothing is made: these are to be taken off.
+    pub(super) async fn look(
+        context: &Context,
+        lanes: &Lanes,
+        connection: Arc<Connection>,
+        version: &Version,
+        tags: &[String],
+    ) -> Result<Arc<Connection>, End> {
+        if !version.1.supports.prepare || !lacks(&connection, tags) {
+            return Ok(connection);
+        }
+        let found = run(context, &connection, version, tags, false).await?;
+        let consent = connection.prepared;
+        save(context, lanes, Connection::clone(&connection), found, consent).await
+    }
+
     async fn prepare(
         &self,
         context: &Context,
@@ -72,12 +88,13 @@ impl Preparing {
         if connection.prepared.is_none() {
             let missing = run(context, &connection, version, tags, false).await?;
             if missing.to_create.iter().any(|choice| !choice.id.starts_with("tag:")) {
-                let names: Vec<_> = missing.to_create.iter().map(|choice| choice.name.as_str()).collect();
-                return Err(End::Host(format!("the account must be prepared first, which needs the merchant's yes: {}", names.join(", "))));
+                let asked = missing.to_create.into_iter().filter(|choice| !choice.id.starts_with("tag:"));
+                return Err(End::NeedsConsent(asked.map(|choice| choice.name).collect()));
             }
         }
         let prepared = run(context, &connection, version, tags, true).await?;
-        save(context, lanes, connection, prepared).await
+        let consent = Some(context.now());
+        save(context, lanes, connection, prepared, consent).await
     }
 }
 
@@ -125,7 +142,13 @@ async fn run(context: &Context, connection: &Connection, version: &Version, tags
 }
 
 /// Adds what was learnt to the connection, whoever else writes to it meanwhile.
-async fn save(context: &Context, lanes: &Lanes, start: Connection, prepared: Prepared) -> Result<Arc<Connection>, End> {
+async fn save(
+    context: &Context,
+    lanes: &Lanes,
+    start: Connection,
+    prepared: Prepared,
+    consent: Option<u64>,
+) -> Result<Arc<Connection>, End> {
     let key = RecordKey { organization: start.organization.clone(), kind: Kind::Connection, id: start.id.clone() };
     loop {
         let record = context.store.get(&key).await.map_err(|e| End::Host(e.to_string()))?.ok_or(End::Gone)?;
@@ -140,7 +163,7 @@ async fn save(context: &Context, lanes: &Lanes, start: Connection, prepared: Pre
             connection.bindings.retain(|t| t.name != tag.name);
             connection.bindings.push(tag.clone());
         }
-        connection.prepared = Some(context.now());
+        connection.prepared = consent;
         let json = serde_json::to_string(&connection).map_err(|e| End::Host(e.to_string()))?;
         let put = Put { record: key.clone(), expect: Some(record.version), json: Some(json), unique: Vec::new() };
         match context.store.commit(vec![put], Vec::new()).await {

@@ -67,7 +67,7 @@ fn invariant_5_and_invariant_1_kill_nine_under_load_loses_duplicates_and_leaks_n
     let dir = tempfile::tempdir()?;
     let twin = TwinProcess::start(
         "ontraport",
-        &TwinOptions { flags: ["--per-minute", "0", "--api-key", CANARY].map(str::to_owned).to_vec() },
+        &TwinOptions { flags: vec!["--unlimited".to_owned(), format!("--credential=api_key={CANARY}")] },
         &dir.path().join("twin.log"),
     )?;
     twin.steer(

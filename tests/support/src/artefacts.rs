@@ -24,10 +24,9 @@ pub fn host_bin() -> Result<PathBuf> {
     binary("CRM_HOST_BIN", "crm-host", "cargo build -p crm-app --features dev-endpoints")
 }
 
-/// The twin of one vendor as a program.
-pub fn twin_bin(slug: &str) -> Result<PathBuf> {
-    let name = format!("twin-{slug}");
-    binary("", &name, &format!("cargo build -p crm-twins --bin {name}"))
+/// The program that stands in for vendors: `crm-twin <slug>`.
+pub fn twin_bin() -> Result<PathBuf> {
+    binary("", "crm-twin", "cargo build -p crm-twins --bin crm-twin")
 }
 
 /// Where connector files are: `CRM_CONNECTORS_DIR`, or `target/connectors`.

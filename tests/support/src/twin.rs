@@ -21,6 +21,8 @@ pub struct TwinProcess {
     /// What to give the host as dev endpoint.
     pub api_url: String,
     pub base_url: String,
+    /// The line that it printed: `endpoints`, `credentials` and `connect` say how to connect to it.
+    pub ready: Value,
     control: Client,
     process: Process,
 }
@@ -28,12 +30,13 @@ pub struct TwinProcess {
 impl TwinProcess {
     /// Starts the twin of `slug`, writing its output to `log`, and waits until it is ready.
     pub fn start(slug: &str, options: &TwinOptions, log: &Path) -> Result<Self> {
-        let mut command = Command::new(artefacts::twin_bin(slug)?);
+        let mut command = Command::new(artefacts::twin_bin()?);
+        command.arg(slug);
         command.args(&options.flags);
         let (process, ready) = Process::start(command, log)?;
         let part = |name: &str| ready[name].as_str().map(str::to_owned).with_context(|| format!("the ready line names no {name}"));
         let base_url = part("url")?;
-        Ok(Self { api_url: part("api")?, control: Client::new(&base_url), base_url, process })
+        Ok(Self { api_url: part("api")?, control: Client::new(&base_url), base_url, ready, process })
     }
 
     /// Reads a control page: `state`, `contacts?limit=5`, `verdict?mark=kill` ...

@@ -27,8 +27,11 @@ pub(crate) fn router<V: Vendor>(core: Arc<Core<V>>) -> Router {
         .route("/_twin/faults", post(faults::<V>))
         .route("/_twin/limit", post(limit::<V>))
         .route("/_twin/tags", post(tags::<V>))
+        .route("/_twin/seed", post(seed::<V>))
         .route("/_twin/opt-out", post(opt_out::<V>))
         .route("/_twin/remove", post(remove::<V>))
+        .route("/_twin/record", post(record::<V>))
+        .route("/_twin/requests", get(requests::<V>))
         .route("/_twin/reset", post(reset::<V>))
         .with_state(core)
 }
@@ -108,12 +111,28 @@ async fn tags<V: Vendor>(State(core): Twin<V>, Json(tags): Json<Tags>) -> Status
     StatusCode::NO_CONTENT
 }
 
+async fn seed<V: Vendor>(State(core): Twin<V>, Json(emails): Json<Vec<String>>) -> StatusCode {
+    for email in emails {
+        core.vendor.seed(&email);
+    }
+    StatusCode::NO_CONTENT
+}
+
 async fn opt_out<V: Vendor>(State(core): Twin<V>, Query(person): Query<Person>) -> StatusCode {
     found(core.vendor.opt_out(&person.email))
 }
 
 async fn remove<V: Vendor>(State(core): Twin<V>, Query(person): Query<Person>) -> StatusCode {
     found(core.vendor.remove(&person.email))
+}
+
+async fn record<V: Vendor>(State(core): Twin<V>, Json(on): Json<bool>) -> StatusCode {
+    core.record(on);
+    StatusCode::NO_CONTENT
+}
+
+async fn requests<V: Vendor>(State(core): Twin<V>) -> Json<Value> {
+    Json(json!({ "requests": core.recorded() }))
 }
 
 async fn reset<V: Vendor>(State(core): Twin<V>) -> StatusCode {

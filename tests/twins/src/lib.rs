@@ -4,14 +4,26 @@
 //! A twin is written from the vendor's documents alone (`reference/providers/<slug>.md`), so it must not touch any host
 //! crate, the SDK or a connector: a mistake shared by both sides would prove itself right. It listens on loopback only.
 
+pub mod activecampaign;
 mod body;
 pub mod book;
 mod control;
 pub mod core;
+pub mod customer_io;
 pub mod faults;
+pub mod fleet;
+pub mod klaviyo;
+pub mod mailchimp;
 pub mod ontraport;
+pub mod people;
+mod record;
+mod route;
+pub mod sailthru;
+pub mod sendgrid;
 pub mod server;
 mod window;
 
 pub use faults::{Fault, Rule, Script, When};
-pub use window::Allowance;
+pub use record::Recorded;
+pub use route::{Asked, Taken};
+pub use window::{Allowance, Standing};

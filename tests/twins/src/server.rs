@@ -94,22 +94,22 @@ async fn one<V: Vendor>(request: Request<Incoming>, core: Arc<Core<V>>, router: 
     let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
     let query = head.uri.query().unwrap_or_default();
     let answered = core.answer(&head.method, head.uri.path(), query, &head.headers, &body).await;
-    respond(answered, core.vendor.rate_headers())
+    respond(answered)
 }
 
-fn respond(answered: Answered, [limit, remaining, reset]: &[HeaderName; 3]) -> Result<Response<TwinBody>, BoxError> {
-    let Answered { reply, standing } = answered;
+fn respond(answered: Answered) -> Result<Response<TwinBody>, BoxError> {
+    let Answered { reply, limits } = answered;
     if reply.cut == Cut::Silent {
         return Err("cut by the fault script".into());
     }
     let mut response = Response::new(whole(&reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status)?;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    if let Some(standing) = standing {
-        headers.insert(limit, HeaderValue::from(standing.limit));
-        headers.insert(remaining, HeaderValue::from(standing.remaining));
-        headers.insert(reset, HeaderValue::from(standing.reset_s));
+    if !reply.body.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    }
+    for (name, value) in limits {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
     }
     for (name, value) in &reply.headers {
         headers.insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);

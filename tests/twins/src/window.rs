@@ -21,13 +21,13 @@ impl Allowance {
 const UNLIMITED: u64 = 1_000_000;
 
 /// Where the account stands after a request: what the limit headers say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) admitted: bool,
-    pub(crate) limit: u64,
-    pub(crate) remaining: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub admitted: bool,
+    pub limit: u64,
+    pub remaining: u64,
     /// Whole seconds until the oldest counted request leaves the window.
-    pub(crate) reset_s: u64,
+    pub reset_s: u64,
 }
 
 #[derive(Debug)]
@@ -46,21 +46,37 @@ impl Window {
         self.taken.clear();
     }
 
+    /// Whether a request at `now_ms` would be refused.
+    pub(crate) fn full(&mut self, now_ms: u64) -> bool {
+        self.let_go(now_ms);
+        self.allowance.is_some_and(|allowance| self.taken.len() >= allowance.requests as usize)
+    }
+
     /// Counts one request at `now_ms`, unless the window is full. A refused request is not counted.
     pub(crate) fn take(&mut self, now_ms: u64) -> Standing {
+        let full = self.full(now_ms);
+        if !full && self.allowance.is_some() {
+            self.taken.push_back(now_ms);
+        }
+        Standing { admitted: !full, ..self.look(now_ms) }
+    }
+
+    /// Where the account stands, without counting anything.
+    pub(crate) fn look(&mut self, now_ms: u64) -> Standing {
+        let admitted = !self.full(now_ms);
         let Some(Allowance { requests, span_ms }) = self.allowance else {
             return Standing { admitted: true, limit: UNLIMITED, remaining: UNLIMITED, reset_s: 0 };
         };
+        let reset_s = self.taken.front().map_or(0, |at| (at + span_ms - now_ms).div_ceil(1_000));
+        let remaining = u64::from(requests).saturating_sub(self.taken.len() as u64);
+        Standing { admitted, limit: u64::from(requests), remaining, reset_s }
+    }
+
+    fn let_go(&mut self, now_ms: u64) {
+        let Some(Allowance { span_ms, .. }) = self.allowance else { return };
         while self.taken.front().is_some_and(|at| at + span_ms <= now_ms) {
             self.taken.pop_front();
         }
-        let full = self.taken.len() >= requests as usize;
-        if !full {
-            self.taken.push_back(now_ms);
-        }
-        let reset_s = self.taken.front().map_or(0, |at| (at + span_ms - now_ms).div_ceil(1_000));
-        let remaining = u64::from(requests).saturating_sub(self.taken.len() as u64);
-        Standing { admitted: !full, limit: u64::from(requests), remaining, reset_s }
     }
 }
 

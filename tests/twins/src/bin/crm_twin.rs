@@ -1,24 +1,28 @@
-//! Runs Ontraport's twin as a process of its own, for the demo, benches and by hand. Prints one JSON line with its URL.
+//! Runs one vendor's twin as a process of its own: for the demo, benches, `connector try` and by hand. Prints one JSON line
+//! that says where it is and how to connect to it.
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use crm_twins::Allowance;
-use crm_twins::ontraport::{PER_MINUTE, Twin, TwinConfig};
+use crm_twins::fleet::{self, Setup};
 
-/// A local server that behaves like Ontraport. Control pages are below /_twin/.
+/// A local server that behaves like a vendor. Control pages are below /_twin/.
 #[derive(Parser)]
 struct Flags {
+    /// Whose twin: the connector's slug.
+    slug: String,
     /// Port on loopback; 0 lets the system choose.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    #[arg(long, default_value_t = TwinConfig::default().app_id)]
-    app_id: String,
-    #[arg(long, default_value_t = TwinConfig::default().api_key)]
-    api_key: String,
-    /// Calls a minute; 0 = unlimited.
-    #[arg(long, default_value_t = PER_MINUTE)]
-    per_minute: u32,
+    /// Instead of the twin's own: `slot=value`.
+    #[arg(long = "credential")]
+    credentials: Vec<String>,
+    /// No limit at all, instead of the vendor's.
+    #[arg(long)]
+    unlimited: bool,
+    /// So many calls a minute in each window, instead of the vendor's limits; 0 = unlimited.
+    #[arg(long)]
+    per_minute: Option<u32>,
 }
 
 fn main() -> ExitCode {
@@ -28,7 +32,7 @@ fn main() -> ExitCode {
     match runtime.and_then(|runtime| runtime.block_on(run(flags))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("twin-ontraport: {error}");
+            eprintln!("crm-twin: {error}");
             ExitCode::FAILURE
         }
     }
@@ -36,10 +40,11 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stdout, reason = "the one line that tells the caller where to find it")]
 async fn run(flags: Flags) -> std::io::Result<()> {
-    let allowance = (flags.per_minute > 0).then(|| Allowance::per_minute(flags.per_minute));
-    let config = TwinConfig { app_id: flags.app_id, api_key: flags.api_key, allowance, port: flags.port };
-    let twin = Twin::start(config).await?;
-    println!("{}", serde_json::json!({ "event": "ready", "url": twin.base_url, "api": format!("{}/1", twin.base_url) }));
+    let per_minute = if flags.unlimited { Some(0) } else { flags.per_minute };
+    let credentials =
+        flags.credentials.iter().filter_map(|pair| pair.split_once('=')).map(|(slot, value)| (slot.to_owned(), value.to_owned()));
+    let twin = fleet::start(&flags.slug, &Setup { credentials: credentials.collect(), per_minute, port: flags.port }).await?;
+    println!("{}", twin.ready);
     twin.forever().await;
     Ok(())
 }

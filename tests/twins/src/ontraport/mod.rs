@@ -9,14 +9,15 @@ mod request;
 
 use std::io;
 
-use http::{HeaderMap, HeaderName, Method};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use crate::book::Role;
 use crate::core::{Core, Reply, Route, Vendor};
+use crate::fleet::{Connecting, Setup, Stand};
+use crate::route;
+use crate::route::Asked;
 use crate::server::{self, Running};
-use crate::window::Allowance;
+use crate::window::{Allowance, Standing};
 
 use account::Account;
 use request::Request;
@@ -57,14 +58,32 @@ impl Twin {
     /// Listens on loopback and serves on the current runtime until stopped or dropped. The API's base is `{base_url}/1`.
     pub async fn start(config: TwinConfig) -> io::Result<RunningTwin> {
         let TwinConfig { app_id, api_key, allowance, port } = config;
-        let vendor = Ontraport { app_id, api_key, account: Mutex::new(Account::default()) };
-        server::serve(Core::new(vendor, allowance), port).await
+        let vendor = Ontraport { app_id, api_key, allowance, account: Mutex::new(Account::default()) };
+        server::serve(Core::new(vendor), port).await
+    }
+}
+
+impl Stand for Ontraport {
+    fn stand(setup: &Setup) -> Self {
+        let own = TwinConfig::default();
+        Self {
+            app_id: setup.credential("app_id", &own.app_id),
+            api_key: setup.credential("api_key", &own.api_key),
+            allowance: setup.allowance(Allowance::per_minute(PER_MINUTE)),
+            account: Mutex::new(Account::default()),
+        }
+    }
+
+    fn connecting(&self) -> Connecting {
+        let credentials = [("app_id", &self.app_id), ("api_key", &self.api_key)].map(|(slot, value)| (slot.to_owned(), value.clone()));
+        Connecting { endpoints: vec![("api", "/1")], credentials: credentials.into(), ..Connecting::default() }
     }
 }
 
 pub struct Ontraport {
     app_id: String,
     api_key: String,
+    allowance: Option<Allowance>,
     account: Mutex<Account>,
 }
 
@@ -89,12 +108,6 @@ pub(crate) mod at {
     pub(crate) const CAMPAIGNS: usize = 16;
 }
 
-macro_rules! route {
-    ($method:ident, $path:literal, $role:ident) => {
-        Route { method: Method::$method, path: $path, name: concat!(stringify!($method), " ", $path), role: Role::$role }
-    };
-}
-
 static ROUTES: &[Route] = &[
     route!(POST, "/1/objects/saveorupdate", Save),
     route!(PUT, "/1/objects/tagByName", Tag),
@@ -115,12 +128,6 @@ static ROUTES: &[Route] = &[
     route!(GET, "/1/CampaignBuilderItems", Other),
 ];
 
-static RATE_HEADERS: [HeaderName; 3] = [
-    HeaderName::from_static("x-rate-limit-limit"),
-    HeaderName::from_static("x-rate-limit-remaining"),
-    HeaderName::from_static("x-rate-limit-reset"),
-];
-
 impl Vendor for Ontraport {
     type Parsed = Request;
 
@@ -128,12 +135,23 @@ impl Vendor for Ontraport {
         ROUTES
     }
 
-    fn rate_headers(&self) -> &[HeaderName; 3] {
-        &RATE_HEADERS
+    fn limits(&self) -> Vec<Option<Allowance>> {
+        vec![self.allowance]
     }
 
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Reply> {
-        let holds = |name: &str, wanted: &str| headers.get(name).is_some_and(|v| v.as_bytes() == wanted.as_bytes());
+    fn limit_headers(&self, _route: usize, standings: &[Standing]) -> Vec<(&'static str, String)> {
+        let said = |standing: &Standing| {
+            [
+                ("x-rate-limit-limit", standing.limit.to_string()),
+                ("x-rate-limit-remaining", standing.remaining.to_string()),
+                ("x-rate-limit-reset", standing.reset_s.to_string()),
+            ]
+        };
+        standings.iter().flat_map(said).collect()
+    }
+
+    fn admit(&self, asked: &Asked<'_>) -> Result<(), Reply> {
+        let holds = |name: &str, wanted: &str| asked.headers.get(name).is_some_and(|v| v.as_bytes() == wanted.as_bytes());
         if holds("api-appid", &self.app_id) && holds("api-key", &self.api_key) {
             return Ok(());
         }
@@ -141,8 +159,8 @@ impl Vendor for Ontraport {
         Err(Reply::text(401, "These credentials do not authenticate."))
     }
 
-    fn parse(&self, route: usize, query: &str, headers: &HeaderMap, body: &[u8]) -> (String, Request) {
-        let asked = request::read(route, query, headers, body);
+    fn parse(&self, asked: &Asked<'_>) -> (String, Request) {
+        let asked = request::read(asked.route, asked.query, asked.headers, asked.body);
         let subject = match asked.contact() {
             request::Whom::Email(email) => account::normal(email),
             request::Whom::Id(id) => self.account.lock().email_of(id).map(account::normal).unwrap_or_default(),
@@ -151,11 +169,11 @@ impl Vendor for Ontraport {
         (subject, Request(asked))
     }
 
-    fn apply(&self, _route: usize, request: Request) -> Reply {
+    fn apply(&self, _route: usize, request: Request, _now_ms: u64) -> Reply {
         answers::answer(&mut self.account.lock(), request.0)
     }
 
-    fn throttled(&self) -> Reply {
+    fn throttled(&self, _route: usize, _limit: Option<usize>, _standing: &Standing) -> Reply {
         Reply::text(429, "The rate limit of this account is exceeded.")
     }
 
@@ -183,6 +201,11 @@ impl Vendor for Ontraport {
 
     fn remove(&self, email: &str) -> bool {
         self.account.lock().remove(email)
+    }
+
+    fn seed(&self, email: &str) {
+        let others = [("firstname", "Seeded"), ("lastname", "Person")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.account.lock().save(account::Fields { email: Some(email.to_owned()), others: others.into() }, true);
     }
 
     fn add_tags(&self, names: &[String]) {

@@ -65,11 +65,12 @@ impl Connector for Sailthru {
         let email = &job.who.email;
         let saved = obj! { "id": email, "keys": obj! { "email": email }, "vars": vars, "lists": lists };
         let saved = answer(Call::new("save").json(saved))?;
-        // Asked for with `fields`; an answer without it is still a success.
-        known.contact_id = json::text(&saved, "/keys/sid").or(known.contact_id.take());
-        if known.contact_id.is_none() && json::at(&saved, "/ok") != Some(&json::Value::Bool(true)) {
+        // Asked for with `fields`; an answer without it is still a success when it says ok.
+        let sid = json::text(&saved, "/keys/sid");
+        if sid.is_none() && json::at(&saved, "/ok") != Some(&json::Value::Bool(true)) {
             return Err(error::retryable("no-ok", "save: the answer does not say that it was saved"));
         }
+        known.contact_id = sid.or(known.contact_id.take());
         tags::added(&mut known.tags, &job.set);
         // The vendor does not say whether the person is new.
         let ending = done(Change::Updated).standing(standing(&saved));

@@ -56,7 +56,8 @@ pub trait Stand: Vendor + Sized {
 }
 
 /// The slugs of the twins that there are.
-pub const SLUGS: &[&str] = &["activecampaign", "customer-io", "klaviyo", "mailchimp", "ontraport", "sailthru", "sendgrid"];
+pub const SLUGS: &[&str] =
+    &["activecampaign", "constant-contact", "customer-io", "klaviyo", "mailchimp", "ontraport", "sailthru", "sendgrid"];
 
 /// A twin of any vendor.
 pub struct Standing {
@@ -96,6 +97,7 @@ pub async fn start(slug: &str, setup: &Setup) -> io::Result<Standing> {
         "sendgrid" => stand::<crate::sendgrid::Sendgrid>(setup).await,
         "activecampaign" => stand::<crate::activecampaign::ActiveCampaign>(setup).await,
         "klaviyo" => stand::<crate::klaviyo::Klaviyo>(setup).await,
+        "constant-contact" => stand::<crate::constant_contact::ConstantContact>(setup).await,
         "ontraport" => stand::<crate::ontraport::Ontraport>(setup).await,
         _ => Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no twin of `{slug}`"))),
     }

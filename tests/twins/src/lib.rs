@@ -7,6 +7,7 @@
 pub mod activecampaign;
 mod body;
 pub mod book;
+pub mod constant_contact;
 mod control;
 pub mod core;
 pub mod customer_io;
@@ -17,6 +18,7 @@ pub mod mailchimp;
 pub mod ontraport;
 pub mod people;
 mod record;
+mod reply;
 mod route;
 pub mod sailthru;
 pub mod sendgrid;

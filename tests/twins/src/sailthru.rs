@@ -57,7 +57,7 @@ impl Stand for Sailthru {
         Connecting {
             endpoints: vec![("api", "")],
             credentials: credentials.into(),
-            picked: [("lists".to_owned(), "Affiliates".to_owned())].into(),
+            picked: [("lists".to_owned(), "l1".to_owned())].into(),
             ..Connecting::default()
         }
     }
@@ -221,9 +221,9 @@ impl Vendor for Sailthru {
             at::LISTS => {
                 let people = self.people.lock();
                 let row = |(id, name): (&String, &String)| json!({ "list_id": id, "name": name, "email_count": 0, "valid_count": 0, "type": "normal", "primary": false });
-                match asked["list"].as_str() {
+                match asked["list"].as_str().or_else(|| asked["list_id"].as_str()) {
                     None => Reply::value(200, &json!({ "lists": people.lists.iter().map(row).collect::<Vec<_>>() })),
-                    Some(name) => match people.lists.iter().find(|(_, held)| *held == name) {
+                    Some(name) => match people.lists.iter().find(|(id, held)| *held == name || *id == name) {
                         Some((id, name)) => Reply::value(200, &json!({ "list": name, "list_id": id, "type": "normal" })),
                         None => error(404, 15, "Unknown list"),
                     },

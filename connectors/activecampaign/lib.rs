@@ -5,17 +5,17 @@
 
 use crm_connector_sdk::prelude::*;
 
+mod account;
+mod refusal;
+mod tag_ids;
+
+use account::{find, of_contact};
+use refusal::{CONTACT_GONE, answer, judged};
+use tag_ids::resolve;
+
 struct ActiveCampaign;
 
 crm_connector_sdk::export!(ActiveCampaign);
-
-/// The largest page that the vendor allows; unasked it gives 20.
-const PAGE: u32 = 100;
-const MAX_PAGES: u32 = 100;
-/// What to wait after a throttle that names no time, in seconds. The window itself is one second, the vendor's example is 30.
-const WAIT_S: u32 = 10;
-/// Tells a missing contact from a missing tag or list.
-const CONTACT_GONE: &str = "Contact not found";
 
 impl Connector for ActiveCampaign {
     fn verify(&self, on: &Connection) -> Result<Account, Error> {
@@ -28,19 +28,7 @@ impl Connector for ActiveCampaign {
     }
 
     fn list_choices(&self, _on: &Connection, picker: &str, _search: Option<&str>, cursor: Option<&str>) -> Result<Page, Error> {
-        let (call, rows, name) = match picker {
-            "list" => ("list_lists", "/lists", "/name"),
-            "tags" => ("list_tags", "/tags", "/tag"),
-            "fields" => ("list_fields", "/fields", "/title"),
-            other => return Err(error::unsupported(format!("ActiveCampaign has no picker named '{other}'"))),
-        };
-        let (rows, next) = page(Call::new(call), rows, cursor)?;
-        let choice = |row: &json::Value| {
-            let choice = Choice::new(json::text(row, "/id")?, json::text(row, name)?);
-            // Only fields have a type.
-            Some(json::text(row, "/type").into_iter().fold(choice, Choice::detail))
-        };
-        Ok(Page { items: rows.iter().filter(|row| picker != "tags" || is_contact_tag(row)).filter_map(choice).collect(), next })
+        account::choices(picker, cursor)
     }
 
     fn prepare(&self, on: &Connection, tags: &[String], _fields: &[String], apply: bool) -> Result<Prepared, Error> {
@@ -152,99 +140,5 @@ fn standing(lists: &[json::Value], list: &str) -> Option<Standing> {
             // 91: taken off the list by an edit in the merchant's account.
             _ => Standing::Unknown,
         }),
-    }
-}
-
-/// Everything of one kind that hangs on a contact; `None` when there is no such contact.
-fn of_contact(call: &str, id: &str, rows: &str) -> Result<Option<Vec<json::Value>>, Error> {
-    match paging::collect(MAX_PAGES, |cursor| page(Call::new(call).path("id", id), rows, cursor)) {
-        Err(Error::DestinationMissing(_)) => Ok(None),
-        read => read.map(Some),
-    }
-}
-
-fn resolve(names: &[String], on: &Connection, apply: bool) -> Result<Prepared, Error> {
-    let unknown = |name: &&String| !on.tags.iter().any(|tag| &tag.name == *name && tag.id.is_some());
-    let list = || Ok(names.iter().filter(unknown).map(|name| tags_like(name)).collect::<Result<Vec<_>, Error>>()?.concat());
-    tags::resolve(names, &on.tags, apply, list, create_tag)
-}
-
-/// The contact tags whose names hold this text.
-fn tags_like(name: &str) -> Result<Vec<Binding>, Error> {
-    let rows = paging::collect(MAX_PAGES, |cursor| page(Call::new("list_tags").query("search", name.trim()), "/tags", cursor))?;
-    let tag = |row: &json::Value| Some(bound(&json::text(row, "/tag")?, json::text(row, "/id")?));
-    Ok(rows.iter().filter(|row| is_contact_tag(row)).filter_map(tag).collect())
-}
-
-fn create_tag(name: &str) -> Result<Binding, Error> {
-    let reply = Call::new("create_tag").json(obj! { "tag": obj! { "tag": name } }).send()?;
-    if !reply.is_ok() && reply.text().contains("Duplicate entry") {
-        // Somebody else made it meanwhile: the resolver looks again.
-        return Err(error::retryable(error::UNKNOWN_OUTCOME, status::words(&reply)));
-    }
-    let id = json::text(&judged(reply)?.need_json()?, "/tag/id");
-    Ok(bound(name, id.ok_or_else(|| error::retryable("no-id", "create_tag: the answer names no tag"))?))
-}
-
-fn bound(name: &str, id: String) -> Binding {
-    Binding { name: name.to_owned(), wire: name.to_owned(), id: Some(id) }
-}
-
-/// Tags of templates share the listing and are none that a contact can have.
-fn is_contact_tag(row: &json::Value) -> bool {
-    json::text(row, "/tagType").is_none_or(|kind| kind == "contact")
-}
-
-/// The contact's id by e-mail.
-fn find(email: &str) -> Result<Option<String>, Error> {
-    Ok(page(Call::new("find").query("email", email), "/contacts", None)?.0.first().and_then(|row| json::text(row, "/id")))
-}
-
-/// One page of rows and the next cursor. An answer without the rows is no empty page: it could hide that someone opted out.
-fn page(call: Call, rows: &str, cursor: Option<&str>) -> Result<(Vec<json::Value>, Option<String>), Error> {
-    let start = paging::offset(cursor)?;
-    let body = answer(call.query("limit", PAGE).query("offset", start))?;
-    let found = json::at(&body, rows).and_then(json::Value::as_array);
-    let found = found.ok_or_else(|| error::retryable("no-rows", format!("the answer has no {rows}")))?;
-    let total = json::number(&body, "/meta/total").unwrap_or(i64::MAX);
-    let next = paging::next_offset(start, found.len(), PAGE).filter(|_| total > i64::from(start.saturating_add(PAGE)));
-    Ok((found.clone(), next))
-}
-
-fn answer(call: Call) -> Result<json::Value, Error> {
-    judged(call.send()?)?.need_json()
-}
-
-/// The reply when it is good. Some calls answer 200 with `errors` inside.
-fn judged(reply: Reply) -> Result<Reply, Error> {
-    if reply.is_ok() && json::at(&reply.json(), "/errors").cloned().and_then(body::tidy).is_none() {
-        return Ok(reply);
-    }
-    let (call, words) = (reply.call(), status::words(&reply));
-    Err(match reply.status() {
-        401 | 403 => forbidden(&reply),
-        402 => error::credentials(Trouble::AccountClosed, 402, words),
-        429 | 503 => error::rate_limited(reply.seconds("retry-after").or(Some(WAIT_S)), Some("account")),
-        404 if call == "me" => error::credentials(Trouble::Invalid, 404, format!("There is no account at this URL. {words}")),
-        400 | 404 | 422 if words.contains(CONTACT_GONE) => error::retryable(reply.status(), words),
-        404 if matches!(call, "memberships" | "contact_tags") => error::destination_missing(404, words),
-        200..=299 | 400 | 404 | 422 if call == "join" => error::destination_missing(reply.status(), words),
-        200..=299 | 400 | 422 if words.to_ascii_lowercase().contains("email") => error::rejected("email", reply.status(), words),
-        200..=299 => error::rejected("contact", reply.status(), words),
-        _ => status::classify(&reply),
-    })
-}
-
-/// A 403 is a bad key or a user who may not do this; whether the key still names its user tells which.
-fn forbidden(reply: &Reply) -> Error {
-    let (status, words) = (reply.status(), status::words(reply));
-    if reply.call() == "me" {
-        return error::credentials(Trouble::Invalid, status, format!("ActiveCampaign refuses the API key (Api-Token). {words}"));
-    }
-    match Call::new("me").send().and_then(judged) {
-        Err(why) => why,
-        // A page instead of an answer is some firewall's, not the vendor's word on permissions.
-        Ok(_) if reply.json().is_null() => error::retryable(status, words),
-        Ok(_) => error::credentials(Trouble::Permission, status, format!("The key's user may not do this. {words}")),
     }
 }

@@ -7,6 +7,12 @@
 use crm_connector_sdk::memo;
 use crm_connector_sdk::prelude::*;
 
+mod refusal;
+mod region;
+
+use refusal::refusal;
+use region::region;
+
 struct CustomerIo;
 
 crm_connector_sdk::export!(CustomerIo);
@@ -94,11 +100,7 @@ impl Connector for CustomerIo {
             return Err(error::unsupported("looking people up needs an App API key, and none that works was given"));
         };
         let Some(id) = there.into_iter().next() else { return Ok(None) };
-        let reply = Call::new("attributes").path("person", &id).send()?;
-        if reply.status() == 404 {
-            return Ok(None);
-        }
-        let person = reply.ok_or(refusal)?.need_json()?;
+        let Some(person) = read("attributes", &id)? else { return Ok(None) };
         let on_person = json::text(&person, &format!("/customer/attributes/{TAGS}")).unwrap_or_default();
         let on_person: Vec<&str> = on_person.split(',').map(str::trim).collect();
         let tags = known.tags.iter().filter(|tag| on_person.contains(&tag.as_str())).cloned().collect();
@@ -109,38 +111,13 @@ impl Connector for CustomerIo {
         };
         let in_destination = match on.picked("segment") {
             Some(segment) => {
-                let segments = Call::new("segments").path("person", &id).send()?.ok_or(refusal)?.need_json()?;
+                let Some(segments) = read("segments", &id)? else { return Ok(None) };
                 Some(json::rows(&segments, "/segments").iter().any(|row| json::text(row, "/id").as_deref() == Some(segment)))
             }
             None => None,
         };
         Ok(Some(Seen { known: Known { contact_id: Some(id), tags, memo: known.memo.clone() }, standing, in_destination }))
     }
-}
-
-/// The workspace's region and number. Either host may answer for both regions; only where both refuse are the keys wrong.
-fn region() -> Result<(&'static str, Option<String>), Error> {
-    let mut trouble = None;
-    for asked in ["us", "eu"] {
-        let answer = Call::new(format!("region@{asked}")).send().and_then(|reply| reply.ok_or(refusal)?.need_json());
-        match answer {
-            Ok(answer) => {
-                let said = json::first_text(&answer, &["/region", "/data_center"]).map(|region| region.to_ascii_lowercase());
-                let region = match said.as_deref() {
-                    Some("us") => "us",
-                    Some("eu") => "eu",
-                    _ if json::text(&answer, "/url").is_some_and(|url| url.contains("-eu.")) => "eu",
-                    _ => asked,
-                };
-                return Ok((region, json::text(&answer, "/environment_id")));
-            }
-            Err(throttled @ Error::RateLimited(_)) => return Err(throttled),
-            // What may pass by itself outweighs a refusal by the other host.
-            Err(Error::Credentials(refused)) => trouble = trouble.or(Some(Error::Credentials(refused))),
-            Err(other) => trouble = trouble.filter(|first| !matches!(first, Error::Credentials(_))).or(Some(other)),
-        }
-    }
-    Err(trouble.unwrap_or_else(|| error::retryable("region", "no region answered")))
 }
 
 /// The ids of everybody with this address; `None` where the App API is closed to us.
@@ -159,6 +136,12 @@ fn people(find: Call) -> Result<Option<Vec<String>>, Error> {
         return Err(error::retryable("no-results", "find: the answer has no list of people"));
     }
     Ok(Some(json::rows(&answer, "/results").iter().filter_map(|row| json::text(row, "/cio_id")).collect()))
+}
+
+/// What the App API shows of a person; `None` when there is no such person (any more).
+fn read(call: &str, id: &str) -> Result<Option<json::Value>, Error> {
+    let reply = Call::new(call).path("person", id).send()?;
+    if reply.status() == 404 { Ok(None) } else { reply.ok_or(refusal)?.need_json().map(Some) }
 }
 
 /// E-mail, names, and custom fields whose names begin with ours; and the keys of the fields that cannot be written.
@@ -186,33 +169,4 @@ fn join(job: &Job, known: &mut Known) -> Result<(), Error> {
     let who = obj! { "ids": [&job.who.email] };
     Call::new("join").path("segment", segment).json(who).send()?.ok_or(refusal)?;
     memo::write(known, &obj! { "joined": segment })
-}
-
-/// What this vendor means by a status. Errors are `{"meta": {"errors": ["..."]}}`, or one `error`; none has a code.
-fn refusal(reply: &Reply) -> Option<Error> {
-    let (status, text) = (reply.status(), status::words(reply));
-    let is_track = !matches!(reply.call(), "find" | "attributes" | "segments");
-    Some(match status {
-        429 => error::rate_limited(reply.seconds("retry-after"), Some(if is_track { "track" } else { "app" })),
-        401 if is_track => {
-            error::credentials(Trouble::Invalid, 401, format!("Customer.io does not accept this Site ID and Track API key. {text}"))
-        }
-        401 | 403 if !is_track => error::unsupported(text),
-        // Never followed: it would carry the keys and the data to another place.
-        301 | 302 | 307 | 308 => error::credentials(Trouble::WrongRegion, status, format!("The workspace is in another region. {text}")),
-        400 | 404 | 422 if reply.call() == "join" => error::destination_missing(status, text),
-        400 | 422 => error::rejected(field(&text), status, &text),
-        _ => return None,
-    })
-}
-
-/// The field that a refusal speaks of.
-fn field(text: &str) -> &str {
-    if text.contains(TAGS) {
-        TAGS
-    } else if text.contains("email") || text.contains("identifier") {
-        "email"
-    } else {
-        "contact"
-    }
 }

@@ -5,6 +5,12 @@
 
 use crm_connector_sdk::prelude::*;
 
+mod consent;
+mod refusal;
+
+use consent::{confirmed, opted_out, standing, untouched};
+use refusal::{judged, refusal, sent};
+
 struct Klaviyo;
 
 crm_connector_sdk::export!(Klaviyo);
@@ -13,9 +19,6 @@ crm_connector_sdk::export!(Klaviyo);
 const TAGS: &str = "rekomi_tags";
 /// Memo while somebody whom we were the first to bring in is not subscribed yet.
 const NEW: &str = "new";
-/// A bulk job has no id, so the profile is looked at again after so many seconds, this often.
-const LOOKS: [u32; 3] = [5, 30, 120];
-
 impl Connector for Klaviyo {
     fn verify(&self, _on: &Connection) -> Result<Account, Error> {
         let answer = judged(Call::new("account"))?;
@@ -122,7 +125,7 @@ fn bring(job: &Job, known: &mut Known, list: &str, found: Option<json::Value>, m
         subscribe(&job.who, list)?;
         known.memo = None;
         // With double opt-in nothing changes until the person answers, so there is nothing to wait for.
-        return Ok(if job.on.fact("opt_in") == Some("double_opt_in") { ending.standing(Standing::Pending) } else { later(LOOKS[0], "1") });
+        return Ok(if job.on.fact("opt_in") == Some("double_opt_in") { ending.standing(Standing::Pending) } else { consent::first_look() });
     }
     sent(Call::new("join").json(obj! { "data": [obj! { "id": &id }] }))?;
     known.memo = None;
@@ -137,17 +140,6 @@ fn subscribe(who: &Person, list: &str) -> Result<Reply, Error> {
     let attributes = obj! { "custom_source": source, "profiles": profiles };
     let lists = obj! { "list": obj! { "data": obj! { "id": list } } };
     sent(Call::new("subscribe").json(obj! { "data": obj! { "attributes": attributes, "relationships": lists } }))
-}
-
-/// A further look at somebody who was to be subscribed. Klaviyo may accept an address and drop it afterwards without a word.
-fn confirmed(found: Option<&json::Value>, on: &Connection, look: usize) -> Ending {
-    let state = found.map_or(Standing::Unknown, |found| standing(found, on));
-    let settled = state == Standing::KeptOptedOut || found.is_some_and(|found| marketing(found, "consent") == "SUBSCRIBED");
-    match LOOKS.get(look) {
-        _ if settled => done(Change::Created).standing(state),
-        Some(seconds) => later(*seconds, (look + 1).to_string()),
-        None => done(Change::Created).standing(Standing::Pending).warn(Remark::NotConfirmed, "subscription"),
-    }
 }
 
 /// The profile with this e-mail, its consent included.
@@ -178,7 +170,7 @@ fn holds(there: &json::Value, wanted: &json::Value) -> bool {
     wanted.as_object().map_or(there == wanted, |fields| fields.iter().all(|(key, value)| holds(&there[key], value)))
 }
 
-/// Adds to or takes from our array: "a simple value or values", as Klaviyo says.
+/// Adds to or takes from our array: one value as text, several as a list.
 fn patch(verb: &str, tags: &[String]) -> json::Value {
     let values = if let [one] = tags { one.as_str().into() } else { json::Value::from(tags) };
     obj! { "patch_properties": obj! { (verb): obj! { (TAGS): values } } }
@@ -188,63 +180,9 @@ fn tags_of(profile: &json::Value) -> Vec<String> {
     json::rows(&profile["attributes"]["properties"], TAGS).iter().filter_map(|tag| json::text(tag, "")).collect()
 }
 
-/// What Klaviyo keeps about e-mail marketing to this profile; null where it says nothing.
-fn marketing<'a>(profile: &'a json::Value, key: &str) -> &'a json::Value {
-    &profile["attributes"]["subscriptions"]["email"]["marketing"][key]
-}
-
-/// Nobody, neither the person nor the merchant, ever decided anything about e-mail to this profile.
-fn untouched(profile: &json::Value) -> bool {
-    let nothing = |key| marketing(profile, key).is_null() || marketing(profile, key).as_array().is_some_and(Vec::is_empty);
-    marketing(profile, "consent") == "NEVER_SUBSCRIBED" && ["last_updated", "suppression", "list_suppressions"].into_iter().all(nothing)
-}
-
-/// By the person's or the merchant's wish, as opposed to an address that cannot be reached.
-fn opted_out(profile: &json::Value, on: &Connection) -> bool {
-    let rows = |key| marketing(profile, key).as_array().into_iter().flatten();
-    marketing(profile, "consent") == "UNSUBSCRIBED"
-        || rows("suppression").any(|row| row["reason"] != "HARD_BOUNCE" && row["reason"] != "INVALID_EMAIL")
-        || rows("list_suppressions").any(|row| row["list_id"].as_str() == on.picked("list"))
-}
-
-fn standing(profile: &json::Value, on: &Connection) -> Standing {
-    match marketing(profile, "can_receive_email_marketing") {
-        _ if opted_out(profile, on) => Standing::KeptOptedOut,
-        json::Value::Bool(true) => Standing::Normal,
-        _ => Standing::Unknown,
-    }
-}
-
 /// The cursor in a page link; the link itself is never followed. In base64 only these characters are ever encoded.
 fn next_cursor(link: &str) -> Option<String> {
     let pairs = link.split_once('?')?.1.split('&').filter_map(|pair| pair.split_once('='));
     let (_, cursor) = pairs.into_iter().find(|(key, _)| matches!(*key, "page[cursor]" | "page%5Bcursor%5D"))?;
     Some(cursor.replace("%3D", "=").replace("%2B", "+").replace("%2F", "/"))
-}
-
-fn sent(call: Call) -> Result<Reply, Error> {
-    call.send()?.ok_or(refusal)
-}
-
-fn judged(call: Call) -> Result<json::Value, Error> {
-    sent(call)?.need_json()
-}
-
-fn refusal(reply: &Reply) -> Option<Error> {
-    let (status, call, body, wait) = (reply.status(), reply.call(), reply.json(), reply.seconds("retry-after"));
-    let told = json::first_text(&body, &["/errors/0/detail", "/errors/0/title"]).unwrap_or_default();
-    let pointer = json::text(&body, "/errors/0/source/pointer").unwrap_or_default();
-    Some(match (status, json::text(&body, "/errors/0/code")) {
-        // Each endpoint has a window of a second and one of a minute.
-        (429, _) if wait.is_some_and(|wait| wait <= 1) => error::rate_limited(wait, Some(&format!("{call}_s"))),
-        (429, _) => error::rate_limited(wait, Some(&format!("{call}_min"))),
-        // Not Klaviyo's words but those of something in between, such as a firewall's page.
-        (400..500, None) => error::retryable(status, status::words(reply)),
-        (400 | 401, Some(code)) if status == 401 || code.contains("auth") => error::credentials(Trouble::Invalid, code, told),
-        (403, Some(code)) => error::credentials(Trouble::Permission, code, format!("{call}: {told}")),
-        (404, Some(code)) if matches!(call, "join" | "leave" | "subscribe" | "member") => error::destination_missing(code, told),
-        (400, Some(code)) if pointer.contains("/relationships/list") => error::destination_missing(code, told),
-        (400, Some(code)) => error::rejected(pointer.rsplit('/').find(|leaf| !leaf.is_empty()).unwrap_or("contact"), code, told),
-        _ => return None,
-    })
 }

@@ -7,15 +7,14 @@
 use crm_connector_sdk::prelude::*;
 use crm_connector_sdk::text::lower;
 
+mod pickers;
+mod refusal;
+
+use refusal::{MEMBER_NOT_FOUND, answer, context};
+
 struct Moosend;
 
 crm_connector_sdk::export!(Moosend);
-
-/// Lists on one page of the picker.
-const PAGE: u32 = 100;
-/// What to wait after a throttle, in seconds: the limits' whole window.
-const WINDOW_S: u32 = 10;
-const MEMBER_NOT_FOUND: i64 = 300;
 
 impl Connector for Moosend {
     fn verify(&self, _on: &Connection) -> Result<Account, Error> {
@@ -26,22 +25,7 @@ impl Connector for Moosend {
     }
 
     fn list_choices(&self, _on: &Connection, picker: &str, _search: Option<&str>, cursor: Option<&str>) -> Result<Page, Error> {
-        match picker {
-            "list" => {
-                let page = paging::offset(cursor)?.max(1);
-                let reply = answer(Call::new("list_lists").path("page", page).path("size", PAGE))?;
-                let items = json::rows(&reply, "/MailingLists").iter().filter_map(list).collect();
-                let more = json::number(&reply, "/Paging/TotalPageCount").is_some_and(|pages| i64::from(page) < pages);
-                Ok(Page { items, next: more.then(|| (page + 1).to_string()) })
-            }
-            "fields" => {
-                let reply = answer(Call::new("list_details"))?;
-                // By name, not by id: members' values are written and read by name.
-                let field = |row: &json::Value| json::text(row, "/Name").map(|name| Choice::new(&name, &name));
-                Ok(Page { items: json::rows(&reply, "/CustomFieldsDefinition").iter().filter_map(field).collect(), next: None })
-            }
-            other => Err(error::unsupported(format!("Moosend has no picker named '{other}'"))),
-        }
+        pickers::page(picker, cursor)
     }
 
     fn sync_contact(&self, job: &Job, known: &mut Known) -> Result<Ending, Error> {
@@ -81,19 +65,6 @@ impl Connector for Moosend {
         known.tags.retain(|tag| holds(&there, tag));
         Ok(Some(Seen { known, standing: standing(&member, Standing::KeptOptedOut), in_destination: Some(is_active(&member)) }))
     }
-}
-
-/// A list that can be picked. Lists with own fields for the parts of a name bring the fields' names with them.
-fn list(row: &json::Value) -> Option<Choice> {
-    // 3 = deleted.
-    let id = json::text(row, "/ID").filter(|_| json::number(row, "/Status") != Some(3))?;
-    let mut choice = Choice::new(id, json::text(row, "/Name")?);
-    for (fact, plain) in [("first_field", "firstname"), ("last_field", "lastname")] {
-        let names = json::rows(row, "/CustomFieldsDefinition").iter().filter_map(|field| json::text(field, "/Name"));
-        let is_it = |name: &String| name.to_ascii_lowercase().replace([' ', '_', '-'], "") == plain;
-        choice.facts.extend(names.filter(is_it).take(1).map(|name| Pair::new(fact, name)));
-    }
-    Some(json::number(row, "/ActiveMemberCount").into_iter().fold(choice, |choice, n| choice.detail(format!("{n} active members"))))
 }
 
 /// The list's member with this e-mail; `None` when it has none.
@@ -208,42 +179,4 @@ fn ending(change: Change, answer: &json::Value, tags: &[String], there: bool) ->
     let Some(shown) = json::at(answer, "/Tags").filter(|tags| tags.is_array()) else { return done(change) };
     let odd = tags.iter().filter(|tag| holds(&texts(shown, ""), tag) != there);
     odd.fold(done(change), |ending, tag| ending.warn(Remark::NotConfirmed, tag))
-}
-
-fn answer(call: Call) -> Result<json::Value, Error> {
-    context(call.send()?)
-}
-
-/// The answer's `Context`, or what its `Code` means: the vendor answers 200 to nearly everything.
-fn context(reply: Reply) -> Result<json::Value, Error> {
-    let (call, body) = (reply.call().to_owned(), reply.json());
-    match json::number(&body, "/Code") {
-        Some(code) if code != 0 => return Err(refusal(&call, code, &body)),
-        _ if reply.status() == 429 => return Err(throttled(&call)),
-        _ => {}
-    }
-    let context = json::at(&reply.ok()?.need_json()?, "/Context").cloned();
-    context.ok_or_else(|| error::retryable("no-context", format!("{call}: the answer has no Context")))
-}
-
-fn throttled(call: &str) -> Error {
-    error::rate_limited(Some(WINDOW_S), Some(if call == "subscribe" { "subscribe" } else { "others" }))
-}
-
-/// Codes as the official client names them; any other by its words.
-fn refusal(call: &str, code: i64, body: &json::Value) -> Error {
-    let said = json::first_text(body, &["/Error", "/Context/Messages/0/Message"]).unwrap_or_else(|| "no words".to_owned());
-    let text = format!("{call}: Code {code}: {said}");
-    let words = said.to_ascii_lowercase().replace('_', " ");
-    match code {
-        429 => throttled(call),
-        // The member was there a moment ago: the next run looks again.
-        MEMBER_NOT_FOUND => error::retryable(code, text),
-        _ if code == 104 || words.contains("api key") || words.contains("apikey") => error::credentials(Trouble::Invalid, code, text),
-        _ if code == 200 || words.contains("list not found") => error::destination_missing(code, text),
-        _ if words.contains("email") => error::rejected("email", code, text),
-        501 => error::rejected("contact", code, text),
-        500..=599 => error::retryable(code, text),
-        _ => error::permanent(code, text),
-    }
 }

@@ -5,14 +5,17 @@
 
 use crm_connector_sdk::prelude::*;
 
+mod pickers;
+mod refusal;
+
+use refusal::{answer, judged};
+
 struct Ontraport;
 
 crm_connector_sdk::export!(Ontraport);
 
 /// The vendor cuts larger pages to 50 without saying so.
 const PAGE: u32 = 50;
-/// What to wait after a 429 that names no time: the limit's whole window, in seconds.
-const WINDOW_S: u32 = 60;
 
 impl Connector for Ontraport {
     fn verify(&self, _on: &Connection) -> Result<Account, Error> {
@@ -23,17 +26,7 @@ impl Connector for Ontraport {
     }
 
     fn list_choices(&self, _on: &Connection, picker: &str, _search: Option<&str>, cursor: Option<&str>) -> Result<Page, Error> {
-        match picker {
-            "tags" => {
-                let start = paging::offset(cursor)?;
-                let reply = answer(Call::new("list_tags").query("start", start).query("range", PAGE))?;
-                let rows = json::rows(&reply, "/data");
-                let items = rows.iter().filter_map(|row| Some(Choice::new(json::text(row, "/tag_id")?, json::text(row, "/tag_name")?)));
-                Ok(Page { items: items.collect(), next: paging::next_offset(start, rows.len(), PAGE) })
-            }
-            "fields" => Ok(Page { items: custom_fields(&answer(Call::new("contact_fields"))?), next: None }),
-            other => Err(error::unsupported(format!("Ontraport has no picker named '{other}'"))),
-        }
+        pickers::page(picker, cursor)
     }
 
     fn sync_contact(&self, job: &Job, known: &mut Known) -> Result<Ending, Error> {
@@ -136,49 +129,9 @@ fn still_there(ours: &[String], on_contact: &str) -> Result<Vec<String>, Error> 
     Ok(there)
 }
 
-/// The merchant's own fields. The metadata comes in one piece.
-fn custom_fields(meta: &json::Value) -> Vec<Choice> {
-    let Some(fields) = json::at(meta, "/data/0/fields").and_then(json::Value::as_object) else { return Vec::new() };
-    let choice = |(key, field): (&String, &json::Value)| {
-        let choice = Choice::new(key, json::text(field, "/alias").unwrap_or_else(|| key.clone()));
-        json::text(field, "/type").into_iter().fold(choice, Choice::detail)
-    };
-    fields.iter().filter(|(key, _)| is_custom(key)).map(choice).collect()
-}
-
 /// Fields that a merchant made are named `f` and a number; the rest are Ontraport's own.
 fn is_custom(key: &str) -> bool {
     key.strip_prefix('f').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn answer(call: Call) -> Result<json::Value, Error> {
-    judged(call.send()?)
-}
-
-/// The answer's JSON, or what its failure means. Ontraport has no machine codes: the status speaks, and `code` inside 200.
-fn judged(reply: Reply) -> Result<json::Value, Error> {
-    let body = reply.ok_or(refusal)?.need_json()?;
-    match json::number(&body, "/code") {
-        None | Some(0) => Ok(body),
-        Some(code) => Err(error::rejected("contact", code, json::text(&body, "/data").unwrap_or_default())),
-    }
-}
-
-fn refusal(reply: &Reply) -> Option<Error> {
-    let words = status::words(reply);
-    Some(match reply.status() {
-        // A missing header and a wrong key look the same, so the text names both.
-        401 => error::credentials(
-            Trouble::Invalid,
-            401,
-            format!("Missing or wrong Api-Appid or Api-Key header: check the App ID and the API key, both are needed. {words}"),
-        ),
-        403 => error::credentials(Trouble::Permission, 403, format!("The owner of this API key lacks a permission. {words}")),
-        404 => error::destination_missing(404, words),
-        429 => error::rate_limited(reply.seconds("x-rate-limit-reset").or(Some(WINDOW_S)), Some("account")),
-        400 | 422 => error::rejected(if reply.call() == "save" { "email" } else { "contact" }, reply.status(), words),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -187,7 +140,6 @@ mod tests {
     use crm_connector_sdk::fake::{self, Exchange, job, json_body};
 
     const SAVED: &str = r#"{"code":0,"data":{"id":"5"}}"#;
-    const TAGGED: &str = r#"{"code":0,"data":"The tags are now processed."}"#;
 
     #[test]
     fn both_shapes_of_a_save_give_the_id_as_text_or_number() {
@@ -207,30 +159,5 @@ mod tests {
         let played =
             fake::with([Exchange::call("save").answers(200, SAVED)], || entry::sync_contact(connector(), &job("ann@example.com", &[])));
         assert_eq!(json_body(&played.sent[0]), obj! { "email": "ann@example.com" });
-    }
-
-    #[test]
-    fn custom_fields_are_written_and_others_are_dropped_with_a_warning() {
-        let mut job = job("ann@example.com", &[]);
-        let field = |key: &str, value| Field { key: key.to_owned(), value };
-        let options = Value::Many(vec!["1".to_owned(), "2".to_owned()]);
-        job.who.fields = vec![field("f12", Value::Text("gold".to_owned())), field("f13", options), field("bulk_mail", Value::Truth(true))];
-        let played = fake::with([Exchange::call("save").answers(200, SAVED)], || connector().sync_contact(&job, &mut Known::default()));
-        assert_eq!(json_body(&played.sent[0]), obj! { "email": "ann@example.com", "f12": "gold", "f13": "*/*1*/*2*/*" });
-        assert_eq!(played.result, Ok(done(Change::Created).warn(Remark::DroppedField, "bulk_mail")));
-    }
-
-    #[test]
-    fn a_contact_id_that_no_longer_resolves_is_looked_up_by_e_mail() {
-        let mut job = job("ann@example.com", &[]);
-        job.clear = vec!["Rekomi affiliate".to_owned()];
-        job.known = Known { contact_id: Some("5".to_owned()), tags: job.clear.clone(), memo: None };
-        let script = [
-            Exchange::call("untag").answers(404, "Object not found"),
-            Exchange::call("find").answers(200, r#"{"code":0,"data":{"id":"9"}}"#),
-            Exchange::call("untag").answers(200, TAGGED),
-        ];
-        let known = fake::with(script, || entry::untag_contact(connector(), &job)).result.known;
-        assert_eq!((known.contact_id.as_deref(), known.tags.len()), (Some("9"), 0));
     }
 }

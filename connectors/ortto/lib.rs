@@ -6,13 +6,14 @@
 
 use crm_connector_sdk::prelude::*;
 
+mod fields;
+mod refusal;
+
+use refusal::{answer, judged};
+
 struct Ortto;
 
 crm_connector_sdk::export!(Ortto);
-
-/// Custom fields of ours, where the merchant wants them: fact, name, and the id that the vendor makes of the name.
-const OWN: [(&str, &str, &str); 2] =
-    [("status_field", "rekomi status", "str:cm:rekomi-status"), ("tier_field", "rekomi tier", "str:cm:rekomi-tier")];
 
 impl Connector for Ortto {
     fn verify(&self, on: &Connection) -> Result<Account, Error> {
@@ -31,7 +32,7 @@ impl Connector for Ortto {
                 let people = json::rows(&tags, "").iter().filter(|tag| json::text(tag, "/type").is_none());
                 people.filter_map(|tag| json::text(tag, "/name")).map(|name| Choice::new(&name, &name)).collect()
             }
-            "fields" => custom_fields()?,
+            "fields" => fields::choices()?,
             other => return Err(error::unsupported(format!("Ortto has no picker named '{other}'"))),
         };
         Ok(Page { items, next: None })
@@ -41,47 +42,27 @@ impl Connector for Ortto {
         // Tags go by name and are created by use: nothing to resolve.
         let bound = tags.iter().map(|tag| Binding { name: tag.clone(), wire: tag.clone(), id: None });
         let mut prepared = Prepared { tags: bound.collect(), ..Prepared::default() };
-        if !on.is_on("status_fields") || OWN.iter().all(|(fact, ..)| on.fact(fact).is_some()) {
-            return Ok(prepared);
-        }
-        let mut there = custom_fields()?;
-        for (fact, name, id) in OWN {
-            let has = |there: &[Choice]| there.iter().find(|field| field.id == id || field.name == name).map(|field| field.id.clone());
-            let mut found = has(&there);
-            if found.is_none() && apply {
-                found = create_field(name)?;
-            }
-            if found.is_none() && apply {
-                // An earlier attempt, or somebody else, may have made it: look before it is made again.
-                there = custom_fields()?;
-                found = match has(&there) {
-                    None => create_field(name)?,
-                    by_now => by_now,
-                };
-            }
-            match found {
-                Some(id) => prepared.facts.push(Pair::new(fact, id)),
-                None => prepared.to_create.push(Choice::new(format!("field:{id}"), format!("custom field '{name}'"))),
-            }
+        if on.is_on("status_fields") {
+            fields::prepare_own(on, apply, &mut prepared)?;
         }
         Ok(prepared)
     }
 
     fn sync_contact(&self, job: &Job, known: &mut Known) -> Result<Ending, Error> {
         let (first, last) = person::names(&job.who);
-        let mut fields = obj! { "str::email": &job.who.email, "str::first": first, "str::last": last };
+        let mut contact = obj! { "str::email": &job.who.email, "str::first": first, "str::last": last };
         let status = if job.on.is_on("status_fields") { Some(job.on.need_fact("status_field")?) } else { None };
         if let Some(field) = status {
-            body::put(&mut fields, field, "approved");
+            body::put(&mut contact, field, "approved");
         }
         let mut dropped = Vec::new();
         for field in &job.who.fields {
-            match wire(field) {
-                Some(value) => body::put(&mut fields, &field.key, value),
+            match fields::wire(field) {
+                Some(value) => body::put(&mut contact, &field.key, value),
                 None => dropped.push(&field.key),
             }
         }
-        let people = json::Value::from(vec![obj! { "fields": fields, "tags": &job.set }]);
+        let people = json::Value::from(vec![obj! { "fields": contact, "tags": &job.set }]);
         let person = merged(Call::new("merge").json(obj! { "people": people }), status)?;
         known.contact_id = json::text(&person, "/person_id").or(known.contact_id.take());
         let (change, standing) = match json::text(&person, "/status").as_deref() {
@@ -139,50 +120,6 @@ impl Connector for Ortto {
     }
 }
 
-fn custom_fields() -> Result<Vec<Choice>, Error> {
-    let fields = answer(Call::new("list_fields").json(obj! {}))?;
-    let choice = |row: &json::Value| {
-        let id = json::text(row, "/field/id")?;
-        let selectable = KINDS.iter().any(|kind| id.starts_with(kind));
-        let choice = Choice::new(&id, json::text(row, "/field/name").unwrap_or_else(|| id.clone()));
-        let choice = json::text(row, "/field/display_type").into_iter().fold(choice, Choice::detail);
-        Some(Choice { selectable, ..choice })
-    };
-    Ok(json::rows(&fields, "/fields").iter().filter_map(choice).collect())
-}
-
-/// The id of the new field; `None` when one of that name is there, or may be.
-fn create_field(name: &str) -> Result<Option<String>, Error> {
-    let reply = match Call::new("create_field").json(obj! { "name": name }).try_send() {
-        Ok(reply) => reply,
-        Err(Unanswered::UnknownOutcome) => return Ok(None),
-        Err(why) => return Err(error::unanswered("create_field", why)),
-    };
-    let said = json::text(&reply.json(), "/error").unwrap_or_default().to_ascii_lowercase();
-    if reply.status() == 409 || reply.status() == 400 && (said.contains("duplicate") || said.contains("exist")) {
-        return Ok(None);
-    }
-    Ok(json::text(&judged(reply)?, "/field_id"))
-}
-
-/// Kinds of custom fields that are written: text, long text, link, truth, date, several of a list.
-const KINDS: [&str; 6] = ["str:cm:", "txt:cm:", "lnk:cm:", "bol:cm:", "dtz:cm:", "sst:cm:"];
-
-/// A custom field's value as its kind wants it; `None` where the kind is not ours to write, or the value does not fit it.
-fn wire(field: &Field) -> Option<json::Value> {
-    let kind = KINDS.iter().find(|kind| field.key.len() > kind.len() && field.key.starts_with(**kind))?;
-    Some(match (*kind, &field.value) {
-        ("bol:cm:", Value::Truth(truth)) => (*truth).into(),
-        ("dtz:cm:", Value::Date(date)) => {
-            let mut parts = date.get(..10)?.split('-').map(|part| part.parse::<u32>().ok());
-            obj! { "year": parts.next()??, "month": parts.next()??, "day": parts.next()??, "timezone": "UTC" }
-        }
-        ("sst:cm:", Value::Many(items)) => items.clone().into(),
-        ("str:cm:" | "txt:cm:" | "lnk:cm:", Value::Text(text) | Value::Date(text) | Value::Number(text)) => text.clone().into(),
-        _ => return None,
-    })
-}
-
 /// The one person of a merge. Whether a refusal stands in a 200 or under `details` of a 400, its row looks alike.
 fn merged(call: Call, status_field: Option<&str>) -> Result<json::Value, Error> {
     let reply = call.send()?;
@@ -197,36 +134,5 @@ fn merged(call: Call, status_field: Option<&str>) -> Result<json::Value, Error> 
         Some(field) if Some(field) == status_field => error::stale(["status_field"]),
         Some(field) if field != "str::email" => error::rejected(field, status, &why),
         _ => error::rejected("email", status, &why),
-    })
-}
-
-fn answer(call: Call) -> Result<json::Value, Error> {
-    judged(call.send()?)
-}
-
-fn judged(reply: Reply) -> Result<json::Value, Error> {
-    reply.ok_or(refusal)?.need_json()
-}
-
-/// What this vendor means by a status. Errors are `{"request_id", "code", "error"}`; a ban or a firewall says none of it.
-fn refusal(reply: &Reply) -> Option<Error> {
-    let (status, body, text) = (reply.status(), reply.json(), status::words(reply));
-    Some(match status {
-        429 => {
-            let seconds = ["/error/try-in-seconds", "/try-in-seconds"].iter().find_map(|path| json::number(&body, path));
-            error::rate_limited(seconds.and_then(|seconds| u32::try_from(seconds).ok()), Some("instance"))
-        }
-        401 => error::credentials(
-            Trouble::Invalid,
-            401,
-            format!("Ortto refuses this key. Check the region too: a key of one region is refused by the others. {text}"),
-        ),
-        403 if reply.call() == "create_field" => error::permanent(403, text),
-        403 if body.is_object() => error::credentials(Trouble::Permission, 403, text),
-        404 if reply.call() == "list_tags" => {
-            error::credentials(Trouble::WrongRegion, 404, format!("Check the region of your account. {text}"))
-        }
-        507 => error::permanent(507, format!("The plan's number of people is used up. {text}")),
-        _ => return None,
     })
 }

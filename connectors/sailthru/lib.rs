@@ -6,6 +6,11 @@
 
 use crm_connector_sdk::prelude::*;
 
+mod lists;
+mod refusal;
+
+use refusal::{answer, code, judged, words};
+
 struct Sailthru;
 
 crm_connector_sdk::export!(Sailthru);
@@ -41,19 +46,18 @@ impl Connector for Sailthru {
         if picker != "lists" {
             return Err(error::unsupported(format!("Sailthru has no picker named '{picker}'")));
         }
-        let lists = answer(Call::new("lists"))?;
-        // Nobody can be put on a smart list: it is a query.
-        let natural = json::rows(&lists, "/lists").iter().filter(|list| json::text(list, "/type").as_deref() != Some("smart"));
-        let choice = |list| Some(Choice::new(json::text(list, "/list_id")?, json::text(list, "/name")?));
-        Ok(Page { items: natural.filter_map(choice).collect(), next: None })
+        Ok(Page { items: lists::choices()?, next: None })
     }
 
     fn sync_contact(&self, job: &Job, known: &mut Known) -> Result<Ending, Error> {
-        let mut lists = obj! {};
+        let mut join = obj! {};
         if let Some(id) = job.on.picked("lists") {
             let name =
-                list_name(id)?.ok_or_else(|| error::destination_missing(15, "the list that was picked is gone, or is a smart list"))?;
-            body::put(&mut lists, &name, 1);
+                lists::name(id)?.ok_or_else(|| error::destination_missing(15, "the list that was picked is gone, or is a smart list"))?;
+            // A list is a subscription: who has left it since is not put on it again.
+            if !lists::joined(known).iter().any(|joined| joined == id) {
+                body::put(&mut join, &name, 1);
+            }
         }
         let (first, last) = person::names(&job.who);
         let first_var = job.on.setting("first_var").unwrap_or("first_name");
@@ -63,7 +67,7 @@ impl Connector for Sailthru {
         tags::added(&mut wanted, &job.set);
         body::put(&mut vars, TAGS, &wanted);
         let email = &job.who.email;
-        let saved = obj! { "id": email, "keys": obj! { "email": email }, "vars": vars, "lists": lists };
+        let saved = obj! { "id": email, "keys": obj! { "email": email }, "vars": vars, "lists": &join };
         let saved = answer(Call::new("save").json(saved))?;
         // Asked for with `fields`; an answer without it is still a success when it says ok.
         let sid = json::text(&saved, "/keys/sid");
@@ -72,6 +76,9 @@ impl Connector for Sailthru {
         }
         known.contact_id = sid.or(known.contact_id.take());
         tags::added(&mut known.tags, &job.set);
+        if let (Some(id), true) = (job.on.picked("lists"), join != obj! {}) {
+            lists::remember(known, id)?;
+        }
         // The vendor does not say whether the person is new.
         let ending = done(Change::Updated).standing(standing(&saved));
         Ok(dropped.into_iter().fold(ending, |ending, key| ending.warn(Remark::DroppedField, key)))
@@ -108,25 +115,12 @@ impl Connector for Sailthru {
         let in_destination = match on.picked("lists") {
             Some(id) => {
                 let joined = json::at(&person, "/lists").and_then(json::Value::as_object);
-                Some(list_name(id)?.is_some_and(|name| joined.is_some_and(|joined| joined.contains_key(&name))))
+                Some(lists::name(id)?.is_some_and(|name| joined.is_some_and(|joined| joined.contains_key(&name))))
             }
             None => None,
         };
         let known = Known { contact_id: json::text(&person, "/keys/sid"), tags, memo: known.memo.clone() };
         Ok(Some(Seen { known, standing: standing(&person), in_destination }))
-    }
-}
-
-/// The present name of a natural list; `None` when there is no such list (any more).
-fn list_name(id: &str) -> Result<Option<String>, Error> {
-    match answer(Call::new("list").query("json", json::print(&obj! { "list_id": id }))) {
-        Err(Error::DestinationMissing(_)) => Ok(None),
-        Ok(list) if json::text(&list, "/type").as_deref() == Some("smart") => Ok(None),
-        Ok(list) => match json::text(&list, "/list") {
-            Some(name) => Ok(Some(name)),
-            None => Err(error::retryable("no-list", "list: the answer names no list")),
-        },
-        Err(other) => Err(other),
     }
 }
 
@@ -173,62 +167,4 @@ fn standing(person: &json::Value) -> Standing {
         Some(_) => Standing::KeptOptedOut,
         None => Standing::Unknown,
     }
-}
-
-fn answer(call: Call) -> Result<json::Value, Error> {
-    judged(call.send()?)
-}
-
-/// The answer's JSON, or what its failure means. An error may stand in a 200: its number decides, not the status.
-fn judged(reply: Reply) -> Result<json::Value, Error> {
-    match refusal(&reply) {
-        Some(error) => Err(error),
-        None => reply.ok()?.need_json(),
-    }
-}
-
-fn code(body: &json::Value) -> Option<i64> {
-    json::number(body, "/error").filter(|code| *code != 0)
-}
-
-fn words(body: &json::Value) -> String {
-    json::text(body, "/errormsg").unwrap_or_default()
-}
-
-fn refusal(reply: &Reply) -> Option<Error> {
-    let body = reply.json();
-    let code = code(&body);
-    if reply.status() == 429 || code == Some(43) {
-        // The reset is a point in time, which the host's limiter reads from the headers itself.
-        let limit = match reply.call() {
-            "settings" => "get_settings",
-            "list" | "lists" => "get_list",
-            "person" => "get_user",
-            _ => "post_user",
-        };
-        return Some(error::rate_limited(None, Some(limit)));
-    }
-    let code = code?;
-    let (said, call) = (words(&body), reply.call());
-    let text = format!("{call}: {said}");
-    Some(match code {
-        2 if said.contains("api_key") || said.contains("sig") => error::credentials(
-            Trouble::Invalid,
-            code,
-            format!("missing api_key or sig parameter: API key and API secret are both needed. {text}"),
-        ),
-        3 => error::credentials(Trouble::Invalid, code, format!("Sailthru does not know this API key. {text}")),
-        4 => error::credentials(Trouble::IpBlocked, code, format!("The account's IP allow-list does not have our address. {text}")),
-        5 => error::credentials(Trouble::Invalid, code, format!("The API secret does not belong to this API key. {text}")),
-        21 | 22 => error::credentials(Trouble::Permission, code, text),
-        9 => error::retryable(code, text),
-        11 | 32..=35 | 37 => error::rejected("email", code, text),
-        15 => error::destination_missing(code, text),
-        // Other errors: an address is also refused so, and so may be an id that is none.
-        99 if said.starts_with("Invalid email") => error::rejected("email", code, text),
-        99 if call == "list" && reply.status() < 500 => error::destination_missing(code, text),
-        6 | 42 | 99 if reply.status() < 500 => error::rejected("contact", code, text),
-        _ if reply.status() >= 500 || reply.status() == 409 => error::retryable(code, text),
-        _ => error::permanent(code, text),
-    })
 }

@@ -43,7 +43,8 @@ pub fn resolve(
         if let Some(tag) = pick(listed.as_deref().unwrap_or_default(), name) {
             prepared.tags.push(tag);
         } else if !apply {
-            prepared.to_create.push(Choice::new(name, name));
+            // The host creates tags without asking the merchant; it knows them by this mark.
+            prepared.to_create.push(Choice::new(format!("tag:{name}"), name));
         } else {
             let made = match create(name) {
                 Err(Error::Retryable(told)) if told.code == error::UNKNOWN_OUTCOME => {

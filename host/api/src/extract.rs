@@ -22,6 +22,11 @@ impl Tenant {
     pub(crate) fn organization(&self) -> &str {
         &self.principal.organization
     }
+
+    /// For the rare GET that has an effect.
+    pub(crate) fn may_write(&self) -> Result<(), Problem> {
+        if self.principal.scope == KeyScope::ReadWrite { Ok(()) } else { Err(reading_key()) }
+    }
 }
 
 impl FromRequestParts<App> for Tenant {
@@ -32,10 +37,14 @@ impl FromRequestParts<App> for Tenant {
         let principal = keys::authenticate(&app.state.ctx, key).await?.ok_or_else(Problem::unauthorized)?;
         let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         if !reads && principal.scope != KeyScope::ReadWrite {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden_scope", "this needs a key with the scope read_write"));
+            return Err(reading_key());
         }
         Ok(Self { principal })
     }
+}
+
+fn reading_key() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "forbidden_scope", "this needs a key with the scope read_write")
 }
 
 /// The key of an `Authorization: Bearer` header.

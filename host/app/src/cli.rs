@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::author::ConnectorCommand;
+
 /// Host for CRM connectors: each approved affiliate lands in the merchant's CRM or e-mail tool, durably and once.
 #[derive(Parser)]
 #[command(name = "crm-host", version, max_term_width = 110)]
@@ -20,7 +22,7 @@ pub(crate) enum Command {
     /// Work on a data folder while no host runs on it.
     #[command(subcommand)]
     Admin(AdminCommand),
-    /// Look at connector files.
+    /// Pack, look at, check and try connector files.
     #[command(subcommand)]
     Connector(ConnectorCommand),
     /// Internal: compiles one component from standard input under hard limits.
@@ -66,6 +68,14 @@ pub(crate) struct ServeArgs {
     /// Seconds that attempts in flight get to end after SIGTERM.
     #[arg(long, env = "CRM_HOST_DRAIN", default_value_t = 25)]
     pub(crate) drain: u64,
+    /// Where browsers reach this host, such as `https://crm.example.com`: vendors send merchants back there after they consented. A host
+    /// that listens on loopback only takes its own address.
+    #[arg(long, env = "CRM_HOST_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
+    /// TOML file with the credentials that connectors take from the operator: `[connector-slug]` and below it `slot = "value"`. In the
+    /// environment: CRM_HOST_OPERATOR_<SLUG>_<SLOT>, in capitals, with `_` for `-`; it wins over the file.
+    #[arg(long, env = "CRM_HOST_OPERATOR_CREDENTIALS")]
+    pub(crate) operator_credentials: Option<PathBuf>,
     /// Mark the console's cookie `Secure`: set it wherever TLS ends in front of this host.
     #[arg(long, env = "CRM_HOST_SECURE_COOKIES")]
     pub(crate) secure_cookies: bool,
@@ -111,18 +121,5 @@ pub(crate) enum AdminCommand {
         /// `-` = standard input.
         #[arg(long, default_value = "-")]
         from: String,
-    },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum ConnectorCommand {
-    /// Prove a connector file and show what it is and what it may do.
-    Inspect {
-        file: PathBuf,
-        #[arg(long)]
-        json: bool,
-        /// Allow it to import WASI.
-        #[arg(long)]
-        allow_wasi: bool,
     },
 }

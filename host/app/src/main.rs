@@ -2,9 +2,10 @@
 //! to put the rooms together behind their ports.
 
 mod admin;
+mod author;
 mod cli;
-mod connectors;
 mod logging;
+mod operator;
 mod retention;
 mod serve;
 mod wire;
@@ -21,11 +22,12 @@ fn main() -> ExitCode {
     if matches!(cli.command, Command::CompileWorker) {
         return ExitCode::from(u8::try_from(crm_engine::compile_worker()).unwrap_or(1));
     }
-    logging::start();
+    // An author reads what a command prints; the engine's own notes would stand between.
+    logging::start(if matches!(cli.command, Command::Connector(_)) { "warn" } else { "info" });
     let result = match cli.command {
         Command::Serve(args) => serve::run(*args),
         Command::Admin(command) => admin::run(command),
-        Command::Connector(command) => connectors::run(command),
+        Command::Connector(command) => author::run(command),
         Command::CompileWorker => Ok(ExitCode::SUCCESS),
     };
     match result {

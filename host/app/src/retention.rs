@@ -15,6 +15,7 @@ pub(crate) async fn keep(store: Arc<SledStore>, context: Context, days: u32, sto
             _ = tick.tick() => {}
             () = stop.cancelled() => return,
         }
+        crm_sync::services::authorization::sweep(&context).await;
         let before = context.now().saturating_sub(u64::from(days) * 86_400_000);
         match store.expire(before).await {
             Ok(0) => {}

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use crm_api::{ApiState, Shutdown};
+use crm_contract::ports::Guests as _;
 use crm_egress::{Egress, EgressConfig};
 use crm_store::Store;
 use crm_store::sled_store::SledStore;
@@ -41,13 +42,20 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     wire::load_connectors(&engine, &args.connectors).await?;
     let clock = Arc::new(SystemClock);
     let egress = Egress::new(egress_config(&args, clock.clone())?).context("egress cannot be started")?;
-    let context = Context { store: store.clone(), guests: engine, gateway: egress, clock, config: Arc::new(config(&args)) };
-    let draining = Arc::new(AtomicBool::new(false));
-    let state = ApiState { ctx: context.clone(), metrics: Arc::new(move || metrics.render()), draining: draining.clone() };
-    let pages = crm_web::router(crm_web::WebState { ctx: context.clone(), secure_cookies: args.secure_cookies });
-    let router = crm_api::router(state).merge(pages);
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr().context("the listening address is unknown")?;
+    let manifests: Vec<_> = engine.loaded().into_iter().map(|(_, manifest)| manifest).collect();
+    let config = Config {
+        public_url: public_url(&args, address)?,
+        operator: Arc::new(crate::operator::read(args.operator_credentials.as_deref(), &manifests)?),
+        ..config(&args)
+    };
+    let context = Context { store: store.clone(), guests: engine, gateway: egress, clock, config: Arc::new(config) };
+    let draining = Arc::new(AtomicBool::new(false));
+    let state = ApiState { ctx: context.clone(), metrics: Arc::new(move || metrics.render()), draining: draining.clone() };
+    let secure_cookies = args.secure_cookies || context.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let pages = crm_web::router(crm_web::WebState { ctx: context.clone(), secure_cookies });
+    let router = crm_api::router(state).merge(pages);
     let stop = CancellationToken::new();
     let shutdown = Shutdown::on(stop.clone().cancelled_owned()).grace(Duration::from_secs(5));
     let server = tokio::spawn(crm_api::serve(listener, router, shutdown));
@@ -90,6 +98,19 @@ fn announce(address: std::net::SocketAddr) -> Result<()> {
     std::io::stdout().flush().context("standard output is closed")?;
     tracing::info!(%address, "ready");
     Ok(())
+}
+
+/// Where browsers are sent back to. A host on loopback can only be meant for browsers of this machine.
+fn public_url(args: &ServeArgs, address: std::net::SocketAddr) -> Result<Option<String>> {
+    let Some(url) = &args.public_url else {
+        return Ok(address.ip().is_loopback().then(|| format!("http://{address}")));
+    };
+    let url = url.trim_end_matches('/');
+    let rest =
+        url.strip_prefix("https://").or_else(|| url.strip_prefix("http://127.0.0.1")).or_else(|| url.strip_prefix("http://localhost"));
+    let plain = rest.is_some_and(|r| !r.contains(['?', '#', '@', '"', '<', '>', ' ', '\\']));
+    anyhow::ensure!(plain, "--public-url {url:?} must be an https:// address without query (http:// on loopback only)");
+    Ok(Some(url.to_owned()))
 }
 
 fn config(args: &ServeArgs) -> Config {

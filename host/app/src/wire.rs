@@ -97,15 +97,28 @@ pub(crate) fn store_dir(data: &Path) -> PathBuf {
 
 /// The engine, with a cache beside the store and this binary as its compiler.
 pub(crate) fn engine(data: &Path, key: &MasterKey, wasi: &[String]) -> Result<Arc<Engine>> {
-    let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let config = EngineConfig {
         cache_dir: Some(data.join("compiled")),
         cache_key: key.derive("compiled-code"),
-        compiler: Compiler::Child { program, args: vec!["compile-worker".into()] },
+        compiler: child_compiler()?,
         limits: Limits::default(),
         wasi_allowed: wasi.iter().cloned().collect::<BTreeSet<_>>(),
     };
     Engine::new(config).context("the WebAssembly engine cannot be started")
+}
+
+/// The engine of an author's command: it keeps nothing. `wasi`: the connector that may import WASI.
+pub(crate) fn author_engine(wasi: Option<String>) -> Result<Arc<Engine>> {
+    let limits = Limits { concurrent: 4, ..Limits::default() };
+    let wasi_allowed = wasi.into_iter().collect::<BTreeSet<_>>();
+    let config = EngineConfig { cache_dir: None, cache_key: [0; 32], compiler: child_compiler()?, limits, wasi_allowed };
+    Engine::new(config).context("the WebAssembly engine cannot be started")
+}
+
+/// Foreign files are compiled in a process apart, by this very binary.
+fn child_compiler() -> Result<Compiler> {
+    let program = std::env::current_exe().context("this program's own file cannot be found")?;
+    Ok(Compiler::Child { program, args: vec!["compile-worker".into()] })
 }
 
 /// Loads every `*.wasm` of a folder. A bad file is reported and left out: it must not keep the others from serving.

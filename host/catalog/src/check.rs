@@ -58,6 +58,7 @@ impl<'m> Check<'m, '_> {
             ("limits", m.limits.len()),
             ("calls", m.calls.len()),
             ("differences", m.differences.len()),
+            ("witnesses", m.witnesses.len()),
         ];
         for (name, len) in sizes {
             if len > MAX_ITEMS {

@@ -50,6 +50,9 @@ pub struct Manifest {
     /// Where the brief and the vendor's newest source disagree, and which was followed.
     #[serde(default)]
     pub differences: Vec<Difference>,
+    /// Who else says that the requests are right: SDKs, descriptions, the vendor's software.
+    #[serde(default)]
+    pub witnesses: Vec<Witness>,
 }
 
 impl Manifest {

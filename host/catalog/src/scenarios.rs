@@ -31,51 +31,92 @@ pub struct Scenario {
     /// The export that it calls.
     pub function: &'static str,
     pub asked: Asked,
+    /// The rules of SPEC.md that it holds: what a connector offends that fails it. None of its own: S37 alone.
+    pub rules: &'static [&'static str],
     /// What must hold.
     pub demand: &'static str,
 }
 
-const fn scenario(name: &'static str, function: &'static str, asked: Asked, demand: &'static str) -> Scenario {
-    Scenario { name, function, asked, demand }
+const fn scenario(
+    name: &'static str,
+    function: &'static str,
+    asked: Asked,
+    rules: &'static [&'static str],
+    demand: &'static str,
+) -> Scenario {
+    Scenario { name, function, asked, rules, demand }
 }
 
 /// All scenarios, in the order of a connector's life.
 pub const SCENARIOS: &[Scenario] = &[
-    scenario("verify-ok", "verify", Asked::Always, "Good credentials give an account, with its id where the vendor has one."),
-    scenario("verify-bad-credentials", "verify", Asked::Always, "Refused credentials end in `credentials`."),
+    scenario("verify-ok", "verify", Asked::Always, &[], "Good credentials give an account, with its id where the vendor has one."),
+    scenario("verify-bad-credentials", "verify", Asked::Always, &["S25"], "Refused credentials end in `credentials`."),
     scenario(
         "verify-missing-credential",
         "verify",
         Asked::TwoCredentials,
+        &["S35"],
         "Each credential left empty is named, as is the vendor's way to say so.",
     ),
-    scenario("choices-two-pages", "list-choices", Asked::Picker, "A picker is read to its last page, without repeats."),
-    scenario("prepare-nothing-missing", "prepare", Asked::Prepare, "In a prepared account nothing is created."),
-    scenario("prepare-creates", "prepare", Asked::Prepare, "With `apply` what is missing is created; without, it is named."),
-    scenario("sync-new", "sync-contact", Asked::Always, "A new contact is created with names, destination and tags; its id is reported."),
+    scenario("choices-two-pages", "list-choices", Asked::Picker, &["S19"], "A picker is read to its last page, without repeats."),
+    scenario("prepare-nothing-missing", "prepare", Asked::Prepare, &[], "In a prepared account nothing is created."),
+    scenario("prepare-creates", "prepare", Asked::Prepare, &["S15"], "With `apply` what is missing is created; without, it is named."),
+    scenario(
+        "sync-new",
+        "sync-contact",
+        Asked::Always,
+        &["S1", "S14"],
+        "A new contact is created with names, destination and tags; its id is reported.",
+    ),
     scenario(
         "sync-existing",
         "sync-contact",
         Asked::Always,
+        &["S1", "S6"],
         "A contact that is there is updated: nothing overwritten with a blank, consent untouched.",
     ),
-    scenario("sync-opted-out", "sync-contact", Asked::Always, "A contact who opted out is not re-subscribed."),
-    scenario("sync-blank-names", "sync-contact", Asked::Always, "Without names nothing blank is sent."),
-    scenario("sync-unicode", "sync-contact", Asked::Always, "Names, tags and addresses in several scripts arrive as they are."),
+    scenario("sync-opted-out", "sync-contact", Asked::Always, &["S10", "S12"], "A contact who opted out is not re-subscribed."),
+    scenario("sync-blank-names", "sync-contact", Asked::Always, &["S4"], "Without names nothing blank is sent."),
+    scenario("sync-unicode", "sync-contact", Asked::Always, &["S7"], "Names, tags and addresses in several scripts arrive as they are."),
     scenario(
         "sync-resume-after-failed-step",
         "sync-contact",
         Asked::Always,
+        &["S2"],
         "When a later call fails the id is kept, and a resumed run sends only the rest.",
     ),
-    scenario("sync-later", "sync-contact", Asked::Later, "Work that the vendor finishes later ends in `later`, and the next look ends it."),
-    scenario("rate-limited", "sync-contact", Asked::Always, "Throttling, however it is said, ends in `rate-limited`."),
-    scenario("server-error", "sync-contact", Asked::Always, "A vendor's failure ends in `retryable`."),
-    scenario("rejected-e-mail", "sync-contact", Asked::Always, "An address that the vendor refuses ends in `rejected` with the field."),
-    scenario("destination-missing", "sync-contact", Asked::Destination, "A destination that is gone ends in `destination-missing`."),
-    scenario("untag", "untag-contact", Asked::Untag, "Our tags are taken off; the contact and its other tags stay."),
-    scenario("lookup-found", "lookup-contact", Asked::Lookup, "The contact is found with its id."),
-    scenario("lookup-absent", "lookup-contact", Asked::Lookup, "A contact that is not there is `none`, not an error."),
+    scenario(
+        "sync-later",
+        "sync-contact",
+        Asked::Later,
+        &["S29"],
+        "Work that the vendor finishes later ends in `later`, and the next look ends it.",
+    ),
+    scenario("rate-limited", "sync-contact", Asked::Always, &["S26"], "Throttling, however it is said, ends in `rate-limited`."),
+    scenario("server-error", "sync-contact", Asked::Always, &["S28"], "A vendor's failure ends in `retryable`."),
+    scenario(
+        "rejected-e-mail",
+        "sync-contact",
+        Asked::Always,
+        &["S27"],
+        "An address that the vendor refuses ends in `rejected` with the field.",
+    ),
+    scenario(
+        "destination-missing",
+        "sync-contact",
+        Asked::Destination,
+        &["S20"],
+        "A destination that is gone ends in `destination-missing`.",
+    ),
+    scenario(
+        "untag",
+        "untag-contact",
+        Asked::Untag,
+        &["S3", "S6", "S9", "S18"],
+        "Our tags are taken off; the contact and its other tags stay.",
+    ),
+    scenario("lookup-found", "lookup-contact", Asked::Lookup, &[], "The contact is found with its id."),
+    scenario("lookup-absent", "lookup-contact", Asked::Lookup, &["S31"], "A contact that is not there is `none`, not an error."),
 ];
 
 /// The scenario of this name.

@@ -107,6 +107,7 @@ pub(crate) static MANIFEST: Table = table(
         must("setup", Kind::Table(&rules::SETUP), ""),
         may("waived", Kind::TextMap, "none", "Scenario of the conformance suite (chapter 3) -> why it cannot exist for this vendor."),
         may("differences", Kind::Tables(&rules::DIFFERENCE), "none", ""),
+        may("witnesses", Kind::Tables(&rules::WITNESS), "none", ""),
     ],
 );
 

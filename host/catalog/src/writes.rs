@@ -31,6 +31,8 @@ pub struct FieldRefused {
 pub enum Why {
     #[error("the manifest does not let this call write it")]
     NotDeclared,
+    #[error("the manifest says that this call never sends it")]
+    Never,
     #[error("the manifest fixes it to another value")]
     Fixed,
     #[error("the manifest wants JSON text here")]
@@ -50,6 +52,7 @@ impl FieldRefused {
 pub struct CallRules {
     writes: Vec<RuleTemplate>,
     new_only: Vec<RuleTemplate>,
+    never: Vec<RuleTemplate>,
     fixed: Vec<Fixed>,
     /// Ready when no place is open, which is the usual case.
     ready: Option<WriteRules>,
@@ -60,6 +63,7 @@ pub struct CallRules {
 pub struct WriteRules {
     writes: Vec<Rule>,
     new_only: Vec<Rule>,
+    never: Vec<Rule>,
     fixed: Vec<Fixed>,
 }
 
@@ -71,9 +75,10 @@ impl CallRules {
     pub fn of(call: &Call) -> Result<Self, RuleError> {
         let writes = pattern::compile("writes", &call.writes)?;
         let new_only = pattern::compile("new_only", &call.new_only)?;
+        let never = pattern::compile("never", &lower(&call.never))?;
         let fixed = fixed::compile(&call.fixed)?;
         let open = writes.iter().chain(&new_only).any(RuleTemplate::is_open);
-        let mut rules = Self { writes, new_only, fixed, ready: None };
+        let mut rules = Self { writes, new_only, never, fixed, ready: None };
         if !open {
             rules.ready = Some(rules.fill(&|_| None, &|_| None));
         }
@@ -90,7 +95,7 @@ impl CallRules {
 
     fn fill<'v>(&self, setting: &dyn Fn(&str) -> Option<&'v str>, fact: &dyn Fn(&str) -> Option<&'v str>) -> WriteRules {
         let fill = |templates: &[RuleTemplate]| templates.iter().filter_map(|t| t.fill(setting, fact)).collect();
-        WriteRules { writes: fill(&self.writes), new_only: fill(&self.new_only), fixed: self.fixed.clone() }
+        WriteRules { writes: fill(&self.writes), new_only: fill(&self.new_only), never: fill(&self.never), fixed: self.fixed.clone() }
     }
 }
 
@@ -129,6 +134,11 @@ impl WriteRules {
     /// # Errors
     /// The first leaf that may not.
     pub fn check_json(&self, body: &Value) -> Result<(), FieldRefused> {
+        if !self.never.is_empty()
+            && let Some(path) = walk::touched(&self.never, None, &lower_keys(body))
+        {
+            return Err(FieldRefused::new(&path, Why::Never));
+        }
         walk::check(&self.writes, &self.fixed, None, body)
     }
 
@@ -137,6 +147,12 @@ impl WriteRules {
     /// # Errors
     /// The first field that may not.
     pub fn check_form(&self, pairs: &[(&str, &str)]) -> Result<(), FieldRefused> {
+        let never = |(key, value): &(&str, &str)| walk::touched_pair(&self.never, &key.to_lowercase(), value);
+        if !self.never.is_empty()
+            && let Some(path) = pairs.iter().find_map(never)
+        {
+            return Err(FieldRefused::new(&path, Why::Never));
+        }
         pairs.iter().try_for_each(|(key, value)| walk::check_pair(&self.writes, &self.fixed, key, value))
     }
 
@@ -170,7 +186,21 @@ pub(crate) fn rule_errors(call: &Call) -> Vec<RuleError> {
         entries.iter().enumerate().filter_map(read).collect()
     };
     let fixed = call.fixed.iter().filter_map(|(key, value)| fixed::compile(&[(key.clone(), value.clone())].into()).err());
-    one("writes", &call.writes).into_iter().chain(one("new_only", &call.new_only)).chain(fixed).collect()
+    let lists = [("writes", &call.writes), ("new_only", &call.new_only), ("never", &call.never)];
+    lists.into_iter().flat_map(|(key, entries)| one(key, entries)).chain(fixed).collect()
+}
+
+/// Entries of `never` in lower case: what a vendor reads without regard to case must be kept out in any spelling.
+fn lower(entries: &[String]) -> Vec<String> {
+    entries.iter().map(|entry| entry.to_lowercase()).collect()
+}
+
+fn lower_keys(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(fields.iter().map(|(key, value)| (key.to_lowercase(), lower_keys(value))).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(lower_keys).collect()),
+        other => other.clone(),
+    }
 }
 
 /// Adds a key to a JSON pointer.

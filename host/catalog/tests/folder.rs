@@ -1,6 +1,9 @@
 //! The manifests in `connectors/` parse, and the reference in `connectors/SPEC.md` is the one that the schema writes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use crm_catalog::scenarios::SCENARIOS;
 
 fn connectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../connectors")
@@ -32,4 +35,20 @@ fn the_reference_in_the_spec_is_what_the_schema_says() {
         let (found, _) = rest.split_once(&format!("<!-- end {mark} -->")).unwrap();
         assert!(found.trim() == expected.trim(), "the part {mark:?} of SPEC.md is out of date");
     }
+}
+
+/// A failed scenario names the rules that it holds: the same ones as the last column of SPEC.md.
+#[test]
+fn scenarios_hold_the_rules_that_the_spec_says() {
+    let spec = std::fs::read_to_string(connectors().join("SPEC.md")).unwrap();
+    let mut said: BTreeSet<(String, String)> = BTreeSet::new();
+    for row in spec.lines().filter(|line| line.starts_with("| S")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let (rule, held_by) = (cells[1], cells[cells.len() - 2]);
+        let named = held_by.split('`').filter(|word| crm_catalog::scenarios::scenario_named(word).is_some());
+        said.extend(named.map(|scenario| (scenario.to_owned(), rule.to_owned())));
+    }
+    let data: BTreeSet<(String, String)> =
+        SCENARIOS.iter().flat_map(|s| s.rules.iter().map(|rule| (s.name.to_owned(), (*rule).to_owned()))).collect();
+    assert_eq!(data, said);
 }

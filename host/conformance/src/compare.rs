@@ -3,17 +3,18 @@
 
 use serde_json::Value;
 
+use crate::failure::Found;
+
 const CONTAINS: &str = "$contains";
 
-/// Where `actual` differs from `expected`, one line each. Nulls and absent keys are the same.
-pub(crate) fn differences(expected: &Value, actual: &Value) -> Vec<String> {
+/// Where `actual` differs from `expected`, by JSON pointer. Nulls and absent keys are the same.
+pub(crate) fn differences(expected: &Value, actual: &Value) -> Vec<Found> {
     let mut found = Vec::new();
     walk("", expected, actual, &mut found);
     found
 }
 
-fn walk(at: &str, expected: &Value, actual: &Value, found: &mut Vec<String>) {
-    let place = if at.is_empty() { "/" } else { at };
+fn walk(at: &str, expected: &Value, actual: &Value, found: &mut Vec<Found>) {
     match (expected, actual) {
         (Value::Object(pattern), actual) if pattern.len() == 1 && pattern.contains_key(CONTAINS) => {
             let wanted: Vec<&str> = match &pattern[CONTAINS] {
@@ -23,15 +24,15 @@ fn walk(at: &str, expected: &Value, actual: &Value, found: &mut Vec<String>) {
             };
             let text = actual.as_str().unwrap_or_default();
             for missing in wanted.iter().filter(|wanted| !text.contains(**wanted)) {
-                found.push(format!("{place}: {} does not hold {missing:?}", short(actual)));
+                found.push(Found::new(at, format!("{} does not hold {missing:?}", short(actual))));
             }
         }
         (Value::Object(expected), Value::Object(actual)) => {
             for (key, value) in expected {
-                walk(&format!("{at}/{key}"), value, actual.get(key).unwrap_or(&Value::Null), found);
+                walk(&format!("{at}/{}", step(key)), value, actual.get(key).unwrap_or(&Value::Null), found);
             }
             for (key, value) in actual.iter().filter(|(key, value)| !expected.contains_key(*key) && !value.is_null()) {
-                found.push(format!("{at}/{key}: {} is there and not expected", short(value)));
+                found.push(Found::new(format!("{at}/{}", step(key)), format!("{} is there and not expected", short(value))));
             }
         }
         (Value::Array(expected), Value::Array(actual)) => {
@@ -39,23 +40,37 @@ fn walk(at: &str, expected: &Value, actual: &Value, found: &mut Vec<String>) {
                 walk(&format!("{at}/{index}"), value, actual.get(index).unwrap_or(&Value::Null), found);
             }
             if actual.len() > expected.len() {
-                found.push(format!("{place}: {} items, expected {}", actual.len(), expected.len()));
+                found.push(Found::new(at, format!("{} items, expected {}", actual.len(), expected.len())));
             }
         }
         (expected, actual) if expected == actual => {}
-        _ => found.push(format!("{place}: {} instead of {}", short(actual), short(expected))),
+        _ => found.push(Found::new(at, format!("{} instead of {}", short(actual), short(expected)))),
     }
 }
 
+/// A key as one step of a JSON pointer.
+fn step(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 /// Lists of names and values, compared without regard to order.
-pub(crate) fn pair_differences(what: &str, expected: &[(String, String)], actual: &[(String, String)]) -> Vec<String> {
+pub(crate) fn pair_differences(what: &str, expected: &[(String, String)], actual: &[(String, String)]) -> Vec<Found> {
     let sorted = |pairs: &[(String, String)]| {
         let mut pairs = pairs.to_vec();
         pairs.sort();
         pairs
     };
     let (expected, actual) = (sorted(expected), sorted(actual));
-    if expected == actual { Vec::new() } else { vec![format!("{what}: {actual:?} instead of {expected:?}")] }
+    if expected == actual {
+        Vec::new()
+    } else {
+        vec![Found::new(format!("/{what}"), format!("{} instead of {}", shown(&actual), shown(&expected)))]
+    }
+}
+
+fn shown(pairs: &[(String, String)]) -> String {
+    let shown: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    if shown.is_empty() { "none".to_owned() } else { shown.join(" ") }
 }
 
 fn short(value: &Value) -> String {
@@ -73,8 +88,8 @@ mod tests {
         let expected = json!({ "a": 1, "b": { "c": [1, 2] }, "d": { "$contains": ["key", "id"] } });
         let actual = json!({ "a": 2, "b": { "c": [1], "x": true }, "d": "the key", "e": "new" });
         let found = differences(&expected, &actual);
-        for place in ["/a:", "/b/c/1:", "/b/x:", "/d:", "/e:"] {
-            assert!(found.iter().any(|line| line.starts_with(place)), "{place} not in {found:?}");
+        for place in ["/a", "/b/c/1", "/b/x", "/d", "/e"] {
+            assert!(found.iter().any(|found| found.at == place), "{place} not in {found:?}");
         }
         assert_eq!(found.len(), 5, "{found:?}");
     }

@@ -5,8 +5,14 @@ use crm_catalog::model::Stage;
 use crm_contract::types::{Answer, Connection, Invocation, Job, Known, Person};
 use serde_json::{Map, Value, json};
 
+/// The exports of the world.
+pub const FUNCTIONS: &[&str] = &["verify", "list-choices", "prepare", "sync-contact", "untag-contact", "lookup-contact"];
+
 /// The export and its arguments. `on.mode` is taken from `mode` unless the input sets it.
-pub(crate) fn invocation(function: &str, input: &Value, mode: &str) -> anyhow::Result<Invocation> {
+///
+/// # Errors
+/// When the contract has no such function, or the input does not fit its arguments.
+pub fn invocation(function: &str, input: &Value, mode: &str) -> anyhow::Result<Invocation> {
     let on = Connection { mode: mode.to_owned(), ..Connection::default() };
     let neutral = match function {
         "verify" => json!({ "on": on }),
@@ -14,7 +20,7 @@ pub(crate) fn invocation(function: &str, input: &Value, mode: &str) -> anyhow::R
         "prepare" => json!({ "on": on, "tags": [], "fields": [], "apply": false }),
         "sync-contact" | "untag-contact" => json!({ "job": Job { on, ..Job::default() } }),
         "lookup-contact" => json!({ "on": on, "who": Person::default(), "known": Known::default() }),
-        other => bail!("the contract has no function {other:?}"),
+        other => bail!("the contract has no function {other:?}; it has {}", FUNCTIONS.join(", ")),
     };
     let mut complete = merged(neutral, input);
     if let Value::Object(fields) = &mut complete {
@@ -24,7 +30,7 @@ pub(crate) fn invocation(function: &str, input: &Value, mode: &str) -> anyhow::R
 }
 
 /// The stage at which the host runs this export.
-pub(crate) fn stage(invocation: &Invocation) -> Stage {
+pub fn stage(invocation: &Invocation) -> Stage {
     match invocation {
         Invocation::Verify { .. } => Stage::Verify,
         Invocation::ListChoices { .. } => Stage::Pick,
@@ -36,7 +42,7 @@ pub(crate) fn stage(invocation: &Invocation) -> Stage {
 }
 
 /// The connection that the export is run on.
-pub(crate) fn connection(invocation: &Invocation) -> &Connection {
+pub fn connection(invocation: &Invocation) -> &Connection {
     match invocation {
         Invocation::Verify { on }
         | Invocation::ListChoices { on, .. }
@@ -47,7 +53,10 @@ pub(crate) fn connection(invocation: &Invocation) -> &Connection {
 }
 
 /// `{"ok": ..}`, `{"error": {..}}`, or for syncs and untags `{"known": .., "done" | "later" | "failed": ..}`.
-pub(crate) fn shown(answer: &Answer) -> anyhow::Result<Value> {
+///
+/// # Errors
+/// When the answer cannot be written as JSON.
+pub fn shown(answer: &Answer) -> anyhow::Result<Value> {
     Ok(match answer {
         Answer::Account(result) => outcome(result)?,
         Answer::Page(result) => outcome(result)?,

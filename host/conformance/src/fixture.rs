@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use crm_contract::types::Unanswered;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::lines::line_of;
 
 /// One scenario.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,6 +36,11 @@ pub struct Fixture {
     /// Why the fixture is as it is; for readers.
     #[serde(default)]
     pub note: String,
+    /// The file as its reader knows it, and its text: a failure names the line.
+    #[serde(skip)]
+    pub file: String,
+    #[serde(skip)]
+    pub text: String,
 }
 
 /// A further run of the same scenario. What it does not state it takes from the run before.
@@ -120,24 +128,52 @@ pub enum Provenance {
     WrittenFromDocs { url: String, date: String },
 }
 
+/// What a folder of fixtures holds, and what in it cannot be used.
+#[derive(Default)]
+pub struct Fixtures {
+    pub good: Vec<Fixture>,
+    pub bad: Vec<Failure>,
+}
+
 /// Reads every `*.json` of a folder's `fixtures`, by name.
 ///
 /// # Errors
-/// The first file that cannot be read or is malformed; the text names it.
-pub fn load(fixtures: &Path) -> anyhow::Result<Vec<Fixture>> {
-    let entries = std::fs::read_dir(fixtures).with_context(|| format!("{}: no fixtures", fixtures.display()))?;
+/// When the folder cannot be read. A file that cannot be used is among [`Fixtures::bad`].
+pub fn load(fixtures: &Path) -> anyhow::Result<Fixtures> {
+    let entries = std::fs::read_dir(fixtures).with_context(|| format!("the fixtures folder {} cannot be read", fixtures.display()))?;
     let mut files: Vec<_> = entries.collect::<Result<Vec<_>, _>>()?.into_iter().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
-    files.iter().map(|file| read(file).with_context(|| file.display().to_string())).collect()
+    let mut all = Fixtures::default();
+    for file in files {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let shown = shortened(&file);
+        match read(&file, &text) {
+            Ok(fixture) => all.good.push(Fixture { file: shown, text, ..fixture }),
+            Err((line, what)) => {
+                let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+                let scenario = stem.split('.').next().unwrap_or_default();
+                all.bad.push(Failure { file: Some(shown), line, ..Failure::of_scenario(scenario, what) });
+            }
+        }
+    }
+    Ok(all)
 }
 
-fn read(file: &Path) -> anyhow::Result<Fixture> {
-    let fixture: Fixture = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+/// The way that the caller named, without the machine's part of it.
+fn shortened(file: &Path) -> String {
+    let current = std::env::current_dir().ok();
+    current.and_then(|dir| file.strip_prefix(dir).ok().map(Path::to_path_buf)).unwrap_or_else(|| file.to_owned()).display().to_string()
+}
+
+/// A fixture of this text; else on which line, and why not.
+fn read(file: &Path, text: &str) -> Result<Fixture, (Option<usize>, String)> {
+    let fixture: Fixture = serde_json::from_str(text).map_err(|error| (Some(error.line()), error.to_string()))?;
+    let at = |pointer: &str| Some(line_of(text, pointer));
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     // One scenario may have several fixtures: `sync-new.json`, `sync-new.without-tags.json`.
     if stem.split('.').next() != Some(fixture.scenario.as_str()) {
-        bail!("the file holds the scenario {:?} but is named {stem:?}", fixture.scenario);
+        return Err((at("/scenario"), format!("the file holds the scenario {:?} but is named {stem:?}", fixture.scenario)));
     }
     let (date, url) = match &fixture.provenance {
         Provenance::Recorded { date } => (date, None),
@@ -146,14 +182,19 @@ fn read(file: &Path) -> anyhow::Result<Fixture> {
     let dated =
         date.len() == 10 && date.bytes().enumerate().all(|(at, b)| if matches!(at, 4 | 7) { b == b'-' } else { b.is_ascii_digit() });
     if !dated {
-        bail!("provenance.date is {date:?}, not of the form 2026-11-23");
+        return Err((at("/provenance/date"), format!("provenance.date is {date:?}, not of the form 2026-11-23")));
     }
     if url.is_some_and(|url| !url.starts_with("https://")) {
-        bail!("provenance.url must be the https address of the vendor's page");
+        return Err((at("/provenance/url"), "provenance.url must be the https address of the vendor's page".to_owned()));
     }
-    for exchange in fixture.exchanges.iter().chain(fixture.then.iter().flat_map(|step| &step.exchanges)) {
-        if exchange.response.is_some() == exchange.unanswered.is_some() {
-            bail!("an exchange of call {:?} needs either `response` or `unanswered`", exchange.request.call);
+    let runs = std::iter::once((String::new(), &fixture.exchanges));
+    let runs = runs.chain(fixture.then.iter().enumerate().map(|(number, step)| (format!("/then/{number}"), &step.exchanges)));
+    for (place, exchanges) in runs {
+        for (number, exchange) in exchanges.iter().enumerate() {
+            if exchange.response.is_some() == exchange.unanswered.is_some() {
+                let what = format!("the exchange of call {:?} needs either `response` or `unanswered`", exchange.request.call);
+                return Err((at(&format!("{place}/exchanges/{number}")), what));
+            }
         }
     }
     Ok(fixture)

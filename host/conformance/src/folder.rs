@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use crm_catalog::model::Manifest;
 
+use crate::failure::Failure;
 use crate::fixture::{Fixture, load};
 
 /// One connector on disk.
@@ -13,6 +14,8 @@ pub struct Folder {
     pub slug: String,
     pub manifest: Manifest,
     pub fixtures: Vec<Fixture>,
+    /// Files among the fixtures that cannot be used.
+    pub unreadable: Vec<Failure>,
 }
 
 impl Folder {
@@ -24,14 +27,23 @@ impl Folder {
         let slug = path.file_name().and_then(|name| name.to_str()).context("the folder has no name")?.to_owned();
         let file = path.join("connector.toml");
         let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        let manifest = crm_catalog::parse(&text, &file.display().to_string()).map_err(|errors| {
-            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!("{}", lines.join("\n"))
-        })?;
+        let manifest = parsed(&text, &file.display().to_string())?;
         if manifest.connector.slug != slug {
             bail!("{}: the slug is {:?}, the folder {slug:?}", file.display(), manifest.connector.slug);
         }
-        Ok(Self { fixtures: load(&path.join("fixtures"))?, manifest, slug })
+        let fixtures = load(&path.join("fixtures"))?;
+        Ok(Self { slug, manifest, fixtures: fixtures.good, unreadable: fixtures.bad })
+    }
+
+    /// A connector file, which holds its manifest, and the fixtures beside it.
+    ///
+    /// # Errors
+    /// When the file is no connector file, or a fixture is malformed.
+    pub fn packed(bytes: &[u8], shown: &str, fixtures: &Path) -> anyhow::Result<Self> {
+        let embedded = crm_catalog::section::read(bytes).with_context(|| format!("{shown} is no connector file"))?;
+        let manifest = parsed(&embedded.manifest_text, &format!("{shown} (connector.toml)"))?;
+        let fixtures = load(fixtures)?;
+        Ok(Self { slug: manifest.connector.slug.clone(), manifest, fixtures: fixtures.good, unreadable: fixtures.bad })
     }
 
     /// The component that `cargo xtask build` made of it, in the directory where that puts components.
@@ -54,4 +66,11 @@ pub fn folders(connectors: &Path) -> anyhow::Result<Vec<PathBuf>> {
     found.retain(|path| path.join("connector.toml").exists() || path.join("Cargo.toml").exists());
     found.sort();
     Ok(found)
+}
+
+fn parsed(text: &str, shown: &str) -> anyhow::Result<Manifest> {
+    crm_catalog::parse(text, shown).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", lines.join("\n"))
+    })
 }

@@ -9,15 +9,25 @@
 
 mod compare;
 mod defaults;
+mod facts;
+mod failure;
 mod fixture;
 mod folder;
 mod host;
+mod lines;
+mod lint;
 mod playback;
+pub mod record;
+mod run;
+pub mod spec;
 mod suite;
 mod wire;
 
 /// Which scenarios a connector must have is the manifest's to say.
 pub use crm_catalog::scenarios::{SCENARIOS, Scenario, required};
-pub use fixture::{Exchange, Fixture, Provenance, Step, load};
+pub use defaults::{FUNCTIONS, connection, invocation, shown, stage};
+pub use facts::MAX_BYTES;
+pub use failure::{Failure, legend};
+pub use fixture::{Exchange, Fixture, Fixtures, Provenance, Step, load};
 pub use folder::{Folder, folders};
-pub use suite::{Failure, Suite, Verdict};
+pub use suite::{Suite, Verdict};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crm_catalog::model::{Effect, Manifest, Stage};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::secrets::{Secrets, Token};
 use crate::types::{Answer, Connection, Invocation, Request, Response, Unanswered};
@@ -83,6 +84,7 @@ pub trait GuestLog: Send + Sync {
 }
 
 /// Opens the way out for one run. Implemented by `egress`.
+#[async_trait]
 pub trait Gateway: Send + Sync {
     fn open(&self, scope: Scope, mode: Mode, journal: Arc<dyn Journal>) -> Arc<dyn Outbound>;
 
@@ -98,6 +100,49 @@ pub trait Gateway: Send + Sync {
         // A gateway that holds nothing open has nothing to drop.
         let _ = (organization, connection);
     }
+
+    /// Where the merchant's browser asks the vendor for a code. Nothing is sent.
+    async fn authorize_url(&self, scope: &Scope, auth: &str, ask: &CodeRequest) -> Result<String, GrantError> {
+        let _ = (scope, auth, ask);
+        Err(GrantError::Unsupported("this host asks nobody for codes".to_owned()))
+    }
+
+    /// Exchanges a code for tokens, and saves them with the scope's credentials.
+    async fn redeem(&self, scope: &Scope, auth: &str, code: &str, ask: &CodeRequest) -> Result<(), GrantError> {
+        let _ = (scope, auth, code, ask);
+        Err(GrantError::Unsupported("this host exchanges no codes".to_owned()))
+    }
+
+    /// Ends every grant of a connection at the vendor. `Ok(false)` = there was none, or the vendor offers no way to end one.
+    async fn revoke(&self, scope: &Scope) -> Result<bool, GrantError> {
+        let _ = scope;
+        Ok(false)
+    }
+}
+
+/// One request for an authorization code. No `Debug`: the verifier is a secret.
+pub struct CodeRequest {
+    pub redirect_uri: String,
+    pub state: String,
+    /// RFC 7636; used where the manifest says `pkce`.
+    pub verifier: Zeroizing<String>,
+}
+
+/// Why a grant was not made or ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// The connector has no such authentication.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The merchant (or the operator, for the client) must act.
+    #[error("{0}")]
+    Refused(String),
+    /// A limit is spent: again after so many seconds.
+    #[error("the vendor's rate limit is spent; try again in {after_seconds} s")]
+    Throttled { after_seconds: u32 },
+    /// Try again later.
+    #[error("the vendor did not answer")]
+    Unreachable,
 }
 
 /// Everything egress must know of the run it serves.
@@ -135,6 +180,19 @@ pub trait CredentialSource: Send + Sync {
     async fn token(&self, auth: &str) -> Result<Option<Token>, CredentialError>;
     /// Durable before it returns. `Err(Conflict)` when someone saved a newer one: load it and use that.
     async fn save_token(&self, auth: &str, token: &Token) -> Result<(), CredentialError>;
+    /// Announces, durably, that the refresh token of this version is about to be spent, by `until` at the latest (Unix milliseconds):
+    /// a token that may be spent once must not be spent by two hosts. `Err(Conflict)` when someone saved a newer one: load it.
+    /// `Err(Busy)` while someone else is at it: load again soon.
+    async fn begin_renewal(&self, auth: &str, version: u64, now: u64, until: u64) -> Result<(), CredentialError> {
+        // A source that nobody else can reach needs no such word.
+        let _ = (auth, version, now, until);
+        Ok(())
+    }
+    /// Takes the word back after a renewal that brought no token.
+    async fn end_renewal(&self, auth: &str, version: u64) -> Result<(), CredentialError> {
+        let _ = (auth, version);
+        Ok(())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -145,6 +203,8 @@ pub enum CredentialError {
     Unopenable,
     #[error("a newer token was saved meanwhile")]
     Conflict,
+    #[error("another host is renewing this token")]
+    Busy,
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
 }

@@ -17,13 +17,13 @@ pub(crate) const MIN_SECRET: usize = 6;
 const BLANK: &[u8] = b"[redacted]";
 
 /// No `Debug`, no `Clone`.
-pub(crate) struct Echo {
+pub struct Echo {
     automaton: Option<AhoCorasick>,
 }
 
 impl Echo {
     /// An automaton over all spellings of `secrets`.
-    pub(crate) fn new<'a>(secrets: impl Iterator<Item = &'a [u8]>) -> Self {
+    pub fn new<'a>(secrets: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut spellings = BTreeSet::new();
         for secret in secrets {
             spell(secret, &mut spellings);
@@ -39,8 +39,13 @@ impl Echo {
         Self { automaton }
     }
 
+    /// Whether `text` holds a secret in any spelling.
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        self.automaton.as_ref().is_some_and(|automaton| automaton.is_match(text))
+    }
+
     /// Blanks `text` in place; says how many echoes there were.
-    pub(crate) fn blank(&self, text: &mut Vec<u8>) -> usize {
+    pub fn blank(&self, text: &mut Vec<u8>) -> usize {
         let Some(automaton) = &self.automaton else { return 0 };
         if !automaton.is_match(text.as_slice()) {
             return 0;

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use crm_catalog::model::{Manifest, Stage};
-use crm_contract::ports::{Clock, Gateway, Journal, Mode, Outbound, Scope};
+use crm_contract::ports::{Clock, CodeRequest, Gateway, GrantError, Journal, Mode, Outbound, Scope};
 
 use crate::auth::Tokens;
 use crate::client::{Clients, Timeouts};
-use crate::dev::DevEndpoints;
+use crate::dev::{DevEndpoints, Loopback};
 use crate::error::EgressError;
 use crate::limit::Ledger;
 use crate::limits::Limits;
@@ -27,7 +28,7 @@ pub struct EgressConfig {
     pub resolver: Arc<dyn Resolve>,
     /// Addresses of this machine that its interfaces do not show (a NAT's outer address).
     pub own_addresses: Vec<IpAddr>,
-    /// `None` in every released build: the type has no value there.
+    /// `None` in every released build: the type has no value there. An author's command names its servers to [`AuthorEgress`].
     pub dev_endpoints: Option<DevEndpoints>,
     pub timeouts: Timeouts,
 }
@@ -53,7 +54,12 @@ pub struct Egress {
 }
 
 impl Egress {
-    pub fn new(config: EgressConfig) -> Result<Arc<Self>, EgressError> {
+    pub fn new(mut config: EgressConfig) -> Result<Arc<Self>, EgressError> {
+        let dev = config.dev_endpoints.take().map(DevEndpoints::loopback);
+        Ok(Arc::new(Self::with(config, dev)?))
+    }
+
+    fn with(config: EgressConfig, dev: Option<Loopback>) -> Result<Self, EgressError> {
         let own = Arc::new(OwnAddresses::new(config.own_addresses));
         let resolver = CheckedResolver { inner: config.resolver, own: own.clone(), timeout: config.timeouts.resolve };
         let clients = Clients::new(resolver, &config.user_agent, config.timeouts)?;
@@ -63,10 +69,10 @@ impl Egress {
             clock: config.clock,
             tokens: Tokens::default(),
             open: Open::new(config.timeouts.unsealed),
-            dev: config.dev_endpoints,
+            dev,
             timeouts: config.timeouts,
         };
-        Ok(Arc::new(Self { core: Arc::new(core), plans: Plans::default(), own }))
+        Ok(Self { core: Arc::new(core), plans: Plans::default(), own })
     }
 
     /// Drops what is kept of a connection's credentials, at once: after they were replaced or deleted.
@@ -84,6 +90,23 @@ impl Egress {
     }
 }
 
+/// The same way out for one run of an author's own, with loopback servers in place of vendors. It is no [`Gateway`], so nothing that
+/// serves merchants can be handed one.
+pub struct AuthorEgress {
+    inner: Egress,
+}
+
+impl AuthorEgress {
+    pub fn new(config: EgressConfig, servers: Loopback) -> Result<Self, EgressError> {
+        Ok(Self { inner: Egress::with(config, Some(servers))? })
+    }
+
+    /// The way out of one live run.
+    pub fn open(&self, scope: Scope, journal: Arc<dyn Journal>) -> Arc<dyn Outbound> {
+        self.inner.open(scope, Mode::Live, journal)
+    }
+}
+
 /// Promises are made and claimed by connection. A lane's jobs may turn out to sync, untag or look up: they share theirs.
 fn run_key(scope: &Scope) -> String {
     let kind = match scope.stage {
@@ -95,6 +118,7 @@ fn run_key(scope: &Scope) -> String {
     format!("{}:{}{}:{}{kind}", scope.organization.len(), scope.organization, scope.connection.len(), scope.connection)
 }
 
+#[async_trait]
 impl Gateway for Egress {
     fn open(&self, scope: Scope, mode: Mode, journal: Arc<dyn Journal>) -> Arc<dyn Outbound> {
         let plan = self.plan(&scope.manifest);
@@ -118,6 +142,21 @@ impl Gateway for Egress {
         Self::forget(self, organization, connection);
     }
 
+    async fn authorize_url(&self, scope: &Scope, auth: &str, ask: &CodeRequest) -> Result<String, GrantError> {
+        let plan = self.plan(&scope.manifest);
+        self.core.authorize_url(scope, usable(&plan)?, auth, ask).await
+    }
+
+    async fn redeem(&self, scope: &Scope, auth: &str, code: &str, ask: &CodeRequest) -> Result<(), GrantError> {
+        let plan = self.plan(&scope.manifest);
+        self.core.redeem(scope, usable(&plan)?, auth, code, ask).await
+    }
+
+    async fn revoke(&self, scope: &Scope) -> Result<bool, GrantError> {
+        let plan = self.plan(&scope.manifest);
+        self.core.revoke(scope, usable(&plan)?).await
+    }
+
     fn ready_at(&self, scope: &Scope, calls: u32) -> Option<u64> {
         let plan = self.plan(&scope.manifest);
         // A manifest that cannot be used refuses every call at once: no reason to wait.
@@ -138,4 +177,8 @@ impl Gateway for Egress {
         };
         cell.with(|b| b.struck(after_seconds.map(|s| u64::from(s) * 1_000), now));
     }
+}
+
+fn usable(plan: &Result<Plan, String>) -> Result<&Plan, GrantError> {
+    plan.as_ref().map_err(|why| GrantError::Unsupported(why.clone()))
 }

@@ -25,7 +25,8 @@ mod values;
 mod wire;
 
 pub use client::Timeouts;
-pub use dev::DevEndpoints;
+pub use dev::{DevEndpoints, Loopback};
+pub use echo::Echo;
 pub use error::{CREDENTIALS_REFUSED, EgressError, Refusal};
-pub use gateway::{Egress, EgressConfig};
+pub use gateway::{AuthorEgress, Egress, EgressConfig};
 pub use net::guard;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crm_catalog::model::{Alters, Call, Counts, LimitScope};
+use crm_catalog::model::{Alters, Call, Counts, LimitScope, Oauth2};
 use crm_contract::ports::Scope;
 use crm_contract::types::Throttle;
 use http::HeaderMap;
@@ -14,6 +14,7 @@ use crate::error::Stop;
 use crate::limit::{Admission, Cell, Key, Ledger, Permit, Reservation, Shape, changed, retry_after, words};
 use crate::plan::{CallPlan, Plan};
 use crate::session::Core;
+use crate::unsealed::Unsealed;
 
 /// Known fingerprints of credentials; forgotten all at once when too many.
 const MAX_FINGERPRINTS: usize = 65_536;
@@ -29,7 +30,24 @@ pub(crate) struct Drawn {
 
 pub(crate) struct Limits {
     pub ledger: Ledger,
-    fingerprints: Mutex<HashMap<(String, String), String>>,
+    fingerprints: Mutex<HashMap<(String, String), Known>>,
+}
+
+/// What is known of a connection's credentials: enough to tell equal ones.
+struct Known {
+    all: String,
+    /// Of the OAuth client alone.
+    client: Option<String>,
+}
+
+impl Drawn {
+    /// What to tell a run that these limits hold back.
+    pub(crate) fn throttle(&self, now: u64) -> Throttle {
+        let waits = self.cells.iter().filter_map(|c| c.with(|b| b.ready(1, 0, now)).err().map(|until| (until, c)));
+        let Some((until, cell)) = waits.max_by_key(|(until, _)| *until) else { return Throttle { after_seconds: Some(1), limit: None } };
+        let seconds = until.map_or(1, |u| u.saturating_sub(now).div_ceil(1_000).max(1));
+        Throttle { after_seconds: Some(u32::try_from(seconds).unwrap_or(u32::MAX)), limit: cell.name.clone() }
+    }
 }
 
 impl Limits {
@@ -37,15 +55,15 @@ impl Limits {
         Self { ledger, fingerprints: Mutex::default() }
     }
 
-    /// Two connections with equal credentials share limits of scope `credential`.
-    pub(crate) fn learn_credential(&self, scope: &Scope, fingerprint: &str) {
+    /// Two connections with equal credentials share limits of scope `credential`, and two with the same OAuth client those of `app`.
+    pub(crate) fn learn_credential(&self, scope: &Scope, open: &Unsealed) {
         let key = (scope.organization.clone(), scope.connection.clone());
         let mut known = self.fingerprints.lock();
         if known.len() >= MAX_FINGERPRINTS {
             known.clear();
         }
-        if known.get(&key).is_none_or(|k| k != fingerprint) {
-            known.insert(key, fingerprint.to_owned());
+        if known.get(&key).is_none_or(|k| k.all != open.fingerprint) {
+            known.insert(key, Known { all: open.fingerprint.clone(), client: open.client.clone() });
         }
     }
 
@@ -56,9 +74,15 @@ impl Limits {
             LimitScope::Account => scope.account.as_ref().map_or_else(connection, |a| format!("a:{a}")),
             LimitScope::Credential => {
                 let key = (scope.organization.clone(), scope.connection.clone());
-                self.fingerprints.lock().get(&key).map_or_else(connection, |f| format!("k:{f}"))
+                self.fingerprints.lock().get(&key).map_or_else(connection, |k| format!("k:{}", k.all))
             }
-            LimitScope::App | LimitScope::HostIp => "all".into(),
+            // A merchant who brings an own client has its allowance alone; all others are one app to the vendor.
+            LimitScope::App => {
+                let key = (scope.organization.clone(), scope.connection.clone());
+                let client = self.fingerprints.lock().get(&key).and_then(|k| k.client.clone());
+                client.map_or_else(|| "all".into(), |c| format!("app:{c}"))
+            }
+            LimitScope::HostIp => "all".into(),
         }
     }
 
@@ -87,6 +111,16 @@ impl Limits {
         Drawn { cells, limits, pause }
     }
 
+    /// The buckets of a call to the token endpoint. It has a pause of its own: the API's throttling says nothing about it.
+    pub(crate) fn drawn_by_tokens(&self, plan: &Plan, scope: &Scope, oauth: &Oauth2, now: u64) -> Drawn {
+        let places = oauth.limits.iter().filter_map(|name| plan.manifest.limits.iter().position(|l| &l.name == name));
+        let limits: Vec<(usize, Arc<Cell>)> = places.map(|at| (at, self.cell(plan, scope, at, now))).collect();
+        let key = Key { slug: plan.slug.clone(), limit: "\u{1}tokens".into(), sharer: self.sharer(scope, LimitScope::Connection) };
+        let pause = self.ledger.cell(key, None, &Shape::pause(), now);
+        let cells = limits.iter().map(|(_, c)| c.clone()).chain([pause.clone()]).collect();
+        Drawn { cells, limits, pause }
+    }
+
     /// How much `calls` more calls of the scope's stage could draw on each limit, at most.
     pub(crate) fn wants(&self, plan: &Plan, scope: &Scope, calls: u32, now: u64) -> Vec<(Arc<Cell>, u64)> {
         let staged: Vec<&Call> = plan.manifest.calls.iter().filter(|c| c.stages.contains(&scope.stage)).collect();
@@ -111,11 +145,11 @@ impl Limits {
 
 impl Core {
     /// Check 9: waits for all limits of the call, two seconds at most.
-    pub(crate) async fn acquire(&self, drawn: &Drawn, call: &Call, promised: Option<&Reservation>) -> Result<Permit, Stop> {
+    pub(crate) async fn acquire(&self, drawn: &Drawn, cost: u64, promised: Option<&Reservation>) -> Result<Permit, Stop> {
         let deadline = Instant::now() + self.timeouts.limiter;
         loop {
             let now = self.clock.now_ms();
-            let (until, cell) = match self.limits.ledger.admit(&drawn.cells, u64::from(call.cost.max(1)), promised, now) {
+            let (until, cell) = match self.limits.ledger.admit(&drawn.cells, cost, promised, now) {
                 Admission::Go(permit) => return Ok(permit),
                 Admission::Wait { until, cell } => (until, cell),
             };

@@ -1,83 +1,131 @@
-//! Renews OAuth 2 tokens: one refresher at a time per credential, the new token on disk before its first use, and never a
-//! token call that the manifest does not declare. The exchange stays out of every journal.
+//! Renews OAuth 2 tokens: one refresher at a time per credential (a lock in this process, a word in the store between hosts),
+//! and the new token on disk before its first use. A renewal runs to its end even when the run that asked for it is stopped:
+//! an answer that is lost with its refresh token would lock the merchant out.
+
+mod call;
+mod grant;
 
 use std::sync::Arc;
 
-use crm_catalog::host::host_allowed;
-use crm_catalog::model::{Auth, Oauth2};
+use crm_catalog::model::{Auth, AuthKind, Grant, Oauth2};
 use crm_contract::ports::{CredentialError, Scope};
 use crm_contract::secrets::Token;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method};
-use tokio::time::Duration;
-use url::Url;
+use crm_contract::types::Throttle;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Duration, Instant};
 
-use crate::auth::{LiveToken, REFUSED_MS, TokenCall, parse_answer};
+use crate::auth::{LiveToken, REFUSED_MS, Refused, TokenAsk};
 use crate::error::{Refusal, Stop};
-use crate::net::check_url_text;
 use crate::plan::Plan;
-use crate::send::Outgoing;
 use crate::session::Core;
-use crate::target::{Aim, target};
 use crate::unsealed::{Unsealed, stop};
-use crate::values::Values;
 
-const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
-const TOKEN_BYTES: usize = 64 * 1_024;
+/// How long a host's word that it is renewing holds at most: longer than its call may take.
+const ANNOUNCED_MS: u64 = 25_000;
+/// How long another host's renewal is waited for, and how often it is looked after.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Whose token it is. Owns what it needs, so that a renewal can outlive its run.
+pub(crate) struct Holder {
+    pub core: Arc<Core>,
+    pub plan: Arc<Result<Plan, String>>,
+    pub scope: Scope,
+    pub auth: Auth,
+    pub open: Arc<Unsealed>,
+}
 
 impl Core {
+    /// A token that is good for a call now, from memory.
+    pub(crate) fn kept_token(&self, auth: &Auth, open: &Unsealed, stale: Option<&LiveToken>) -> Option<Arc<LiveToken>> {
+        open.token(&auth.name).filter(|t| self.usable(t, stale))
+    }
+
+    fn usable(&self, token: &LiveToken, stale: Option<&LiveToken>) -> bool {
+        token.is_fresh(self.clock.now_ms()) && stale.is_none_or(|s| s.token.access != token.token.access)
+    }
+}
+
+impl Holder {
     /// A token that is good for a call now. `stale` is the access token that the vendor has just refused.
-    pub(crate) async fn token(
-        &self,
-        scope: &Scope,
-        plan: &Plan,
-        auth: &Auth,
-        oauth: &Oauth2,
-        open: &Unsealed,
-        stale: Option<&LiveToken>,
-    ) -> Result<Arc<LiveToken>, Stop> {
-        let usable = |t: &LiveToken| t.is_fresh(self.clock.now_ms()) && stale.is_none_or(|s| s.token.access != t.token.access);
-        if let Some(kept) = open.token(&auth.name).filter(|t| usable(t)) {
+    pub(crate) async fn token(self, stale: Option<Arc<LiveToken>>) -> Result<Arc<LiveToken>, Stop> {
+        // The credential itself counts: after it was typed anew, an old refusal says nothing.
+        let scope = &self.scope;
+        let lane = format!("{}:{}{}:{}", scope.organization.len(), scope.organization, scope.connection.len(), scope.connection);
+        let key = format!("{lane}{}:{}:{}", scope.manifest.connector.slug, self.auth.name, self.open.fingerprint);
+        let flight = self.core.tokens.flight(key);
+        let refused = flight.lock.clone().lock_owned().await;
+        // Whoever held the lock before us may have renewed it.
+        if let Some(kept) = self.core.kept_token(&self.auth, &self.open, stale.as_deref()) {
             return Ok(kept);
         }
-        // The credential itself counts: after it was typed anew, an old refusal says nothing.
-        let lane = format!("{}:{}{}:{}", scope.organization.len(), scope.organization, scope.connection.len(), scope.connection);
-        let key = format!("{lane}{}:{}:{}", plan.slug, auth.name, open.fingerprint);
-        let flight = self.tokens.flight(key);
-        let mut refused = flight.lock.lock().await;
-        // Whoever held the lock before us may have renewed it.
-        let stored = scope.credentials.token(&auth.name).await.map_err(stop)?.map(LiveToken::new);
-        if let Some(stored) = stored {
-            if usable(&stored) {
-                return Ok(keep(open, auth, stored));
+        let renewal = tokio::spawn(async move { self.renewed(stale, refused).await });
+        renewal.await.unwrap_or(Err(Stop::Unreachable))
+    }
+
+    async fn renewed(&self, stale: Option<Arc<LiveToken>>, mut refused: OwnedMutexGuard<Refused>) -> Result<Arc<LiveToken>, Stop> {
+        let AuthKind::Oauth2(oauth) = &self.auth.kind else { return Err(Refusal::Manifest("no OAuth 2".into()).into()) };
+        let plan = self.plan.as_ref().as_ref().map_err(|why| Refusal::Manifest(why.clone()))?;
+        let stored = match self.turn(oauth, stale.as_deref()).await? {
+            Turn::Use(token) => return Ok(self.keep(token)),
+            Turn::Renew(stored) => stored,
+        };
+        let result = self.renew(plan, oauth, stored.as_ref(), &mut refused.0).await;
+        if result.is_err() && spends(oauth) {
+            let version = stored.as_ref().map_or(0, |t| t.version);
+            // Its time runs out by itself.
+            if let Err(error) = self.scope.credentials.end_renewal(&self.auth.name, version).await {
+                tracing::debug!(%error, "the end of a renewal could not be noted");
             }
-            let version = stored.token.version;
-            self.renew(scope, plan, auth, oauth, open, Some(&stored.token), version, &mut refused.0).await
-        } else {
-            self.renew(scope, plan, auth, oauth, open, None, 0, &mut refused.0).await
+        }
+        result
+    }
+
+    /// Whether it is our turn to renew: a refresh token that may be spent once must not be spent by two.
+    async fn turn(&self, oauth: &Oauth2, stale: Option<&LiveToken>) -> Result<Turn, Stop> {
+        let (credentials, name) = (&self.scope.credentials, &self.auth.name);
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let stored = credentials.token(name).await.map_err(stop)?.map(LiveToken::new);
+            if let Some(token) = stored.as_ref().filter(|t| self.core.usable(t, stale)) {
+                return Ok(Turn::Use(LiveToken::new(copy(&token.token))));
+            }
+            let stored = stored.map(|t| copy(&t.token));
+            if !spends(oauth) {
+                return Ok(Turn::Renew(stored));
+            }
+            let now = self.core.clock.now_ms();
+            let version = stored.as_ref().map_or(0, |t| t.version);
+            match credentials.begin_renewal(name, version, now, now.saturating_add(ANNOUNCED_MS)).await {
+                Ok(()) => return Ok(Turn::Renew(stored)),
+                Err(CredentialError::Conflict) => {}
+                Err(CredentialError::Busy) => {
+                    if Instant::now() >= give_up {
+                        let after_seconds = u32::try_from(PATIENCE.as_secs()).ok();
+                        return Err(Stop::Throttled(Throttle { after_seconds, limit: None }));
+                    }
+                    tokio::time::sleep(LOOK).await;
+                }
+                Err(error) => return Err(stop(error)),
+            }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of `token`, split for reading")]
     async fn renew(
         &self,
-        scope: &Scope,
         plan: &Plan,
-        auth: &Auth,
         oauth: &Oauth2,
-        open: &Unsealed,
         stored: Option<&Token>,
-        version: u64,
         refused: &mut Option<(u64, u64, Refusal)>,
     ) -> Result<Arc<LiveToken>, Stop> {
-        let now = self.clock.now_ms();
+        let (now, version) = (self.core.clock.now_ms(), stored.map_or(0, |t| t.version));
         if let Some((of, until, why)) = refused.as_ref()
             && *of == version
             && now < *until
         {
             return Err(why.clone().into());
         }
-        let fresh = match self.token_call(scope, plan, auth, oauth, open, stored).await {
+        let fresh = match self.core.ask_token(&self.scope, plan, oauth, &self.open, &TokenAsk::Renew(stored), stored).await {
             Ok(token) => token,
             Err(Stop::Refused(why @ Refusal::Credentials(_))) => {
                 *refused = Some((version, now + REFUSED_MS, why.clone()));
@@ -86,15 +134,16 @@ impl Core {
             Err(other) => return Err(other),
         };
         *refused = None;
-        match scope.credentials.save_token(&auth.name, &fresh).await {
+        let credentials = &self.scope.credentials;
+        match credentials.save_token(&self.auth.name, &fresh).await {
             Ok(()) => {
                 let mut fresh = fresh;
                 fresh.version = version + 1;
-                Ok(keep(open, auth, LiveToken::new(fresh)))
+                Ok(self.keep(LiveToken::new(fresh)))
             }
             // Someone else was faster: theirs is the one that lives on.
-            Err(CredentialError::Conflict) => match scope.credentials.token(&auth.name).await.map_err(stop)? {
-                Some(theirs) => Ok(keep(open, auth, LiveToken::new(theirs))),
+            Err(CredentialError::Conflict) => match credentials.token(&self.auth.name).await.map_err(stop)? {
+                Some(theirs) => Ok(self.keep(LiveToken::new(theirs))),
                 None => Err(Stop::Unreachable),
             },
             // Not on disk, so not used: a token that dies with the host would lock the merchant out.
@@ -102,61 +151,31 @@ impl Core {
         }
     }
 
-    async fn token_call(
-        &self,
-        scope: &Scope,
-        plan: &Plan,
-        auth: &Auth,
-        oauth: &Oauth2,
-        open: &Unsealed,
-        stored: Option<&Token>,
-    ) -> Result<Token, Stop> {
-        let at = plan.manifest.endpoints.iter().position(|e| e.name == oauth.token_endpoint);
-        let at = at.ok_or_else(|| Refusal::Manifest(format!("auth {:?}: its token endpoint is not declared", auth.name)))?;
-        let values = Values { plan, secrets: Some(&open.secrets), on: &scope.on };
-        let aim = Aim { values: &values, probe: None, found: scope.choice.as_deref(), token: None, dev: self.dev.as_ref() };
-        let target = target(plan, at, &aim)?;
-        let text = format!("{}{}", target.base, oauth.token_path);
-        let url = Url::parse(&text).map_err(|_| Refusal::Manifest(format!("auth {:?}: its token path makes no URL", auth.name)))?;
-        let call = TokenCall::new(oauth, &values, stored)?;
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.extend(call.authorization.map(|v| (AUTHORIZATION, v)));
-        let body = Some(bytes::Bytes::copy_from_slice(call.form.as_bytes()));
-        let out = Outgoing { method: Method::POST, url, headers, body, timeout: TOKEN_TIMEOUT, max_bytes: TOKEN_BYTES };
-        let started = self.clock.now_ms();
-        let raw = self.transmit(&plan.slug, &target, out).await.map_err(|failed| failed.why)?;
-        let answer = parse_answer(oauth, &raw.body, stored, started);
-        metrics::counter!("egress_token_renewals_total", "connector" => plan.slug.to_string(), "good" => answer.is_ok().to_string())
-            .increment(1);
-        match (raw.status, answer) {
-            (200..=299, Ok(token)) => {
-                check_base(plan, &token)?;
-                Ok(token)
-            }
-            (429 | 500.., _) => Err(Stop::Unreachable),
-            (_, Err(Some(word))) => Err(Refusal::Credentials(format!("the vendor refused to renew the token ({word})")).into()),
-            (status, _) => Err(Refusal::Credentials(format!("the vendor refused to renew the token (status {status})")).into()),
-        }
+    fn keep(&self, token: LiveToken) -> Arc<LiveToken> {
+        let token = Arc::new(token);
+        self.open.keep_token(&self.auth.name, token.clone());
+        token
     }
 }
 
-fn keep(open: &Unsealed, auth: &Auth, token: LiveToken) -> Arc<LiveToken> {
-    let token = Arc::new(token);
-    open.keep_token(&auth.name, token.clone());
-    token
+enum Turn {
+    /// Someone renewed it meanwhile.
+    Use(LiveToken),
+    Renew(Option<Token>),
 }
 
-/// The base URL of a token answer must match the manifest before the token is kept at all.
-fn check_base(plan: &Plan, token: &Token) -> Result<(), Refusal> {
-    let Some(base) = &token.base else { return Ok(()) };
-    let mut users = plan.manifest.endpoints.iter().filter(|e| e.url.contains("{token.base}")).peekable();
-    if users.peek().is_none() {
-        return Ok(());
+/// Whether a renewal uses something up. The client alone can be named as often as one likes.
+fn spends(oauth: &Oauth2) -> bool {
+    oauth.grant != Grant::ClientCredentials
+}
+
+/// Tokens are not `Clone` on purpose; both ends are wiped.
+fn copy(token: &Token) -> Token {
+    Token {
+        access: token.access.clone(),
+        refresh: token.refresh.clone(),
+        expires_at: token.expires_at,
+        base: token.base.clone(),
+        version: token.version,
     }
-    let refuse = |endpoint: &str, why| Refusal::Url { endpoint: endpoint.to_owned(), why };
-    let checked = check_url_text(base, None).map_err(|why| refuse("token.base", why))?;
-    let allowed = users.any(|e| e.public_host || e.allow.iter().any(|p| host_allowed(p, &checked.host)));
-    if allowed { Ok(()) } else { Err(refuse("token.base", crate::net::UrlRefused::HostNotAllowed)) }
 }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use crate::answer::good;
 use crate::auth::{Tokens, header_names};
 use crate::client::{Clients, Timeouts};
-use crate::dev::DevEndpoints;
+use crate::dev::Loopback;
 use crate::error::{Refusal, Stop};
 use crate::limit::Reservation;
 use crate::limits::Limits;
@@ -31,7 +31,7 @@ pub(crate) struct Core {
     pub limits: Limits,
     pub tokens: Tokens,
     pub open: Arc<Open>,
-    pub dev: Option<DevEndpoints>,
+    pub dev: Option<Loopback>,
     pub timeouts: Timeouts,
 }
 
@@ -132,7 +132,7 @@ impl Session {
             Err(_) if self.mode != Mode::Live => return Ok(None),
             Err(stop) => return Err(stop),
         };
-        self.core.limits.learn_credential(&self.scope, &open.fingerprint);
+        self.core.limits.learn_credential(&self.scope, &open);
         self.run.lock().open = Some(open.clone());
         Ok(Some(open))
     }

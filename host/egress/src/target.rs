@@ -8,7 +8,7 @@ use crm_catalog::template::Part;
 use crm_contract::types::find;
 
 use crate::auth::LiveToken;
-use crate::dev::DevEndpoints;
+use crate::dev::Loopback;
 use crate::error::Refusal;
 use crate::net::{UrlRefused, check_url_text, is_label};
 use crate::plan::Plan;
@@ -32,7 +32,7 @@ pub(crate) struct Aim<'a> {
     /// The choice that verify once found.
     pub found: Option<&'a str>,
     pub token: Option<&'a LiveToken>,
-    pub dev: Option<&'a DevEndpoints>,
+    pub dev: Option<&'a Loopback>,
 }
 
 /// Whether the endpoint's URL comes from a token answer.

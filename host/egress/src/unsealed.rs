@@ -28,21 +28,17 @@ pub(crate) struct Unsealed {
     pub echo: Echo,
     /// Tells equal credentials of two connections, and nothing else: keyed with a value that dies with the process.
     pub fingerprint: String,
+    /// The same of the OAuth client alone, where there is one.
+    pub client: Option<String>,
     tokens: Mutex<HashMap<String, Arc<LiveToken>>>,
 }
 
 impl Unsealed {
     fn new(secrets: Secrets, plan: &Plan, on: &Connection, key: &[u8; 32]) -> Self {
-        let mut hasher = blake3::Hasher::new_keyed(key);
-        for (slot, value) in secrets.iter() {
-            for piece in [slot, value] {
-                hasher.update(&(piece.len() as u64).to_le_bytes());
-                hasher.update(piece.as_bytes());
-            }
-        }
-        let fingerprint = hasher.finalize().to_hex()[..32].to_owned();
+        let fingerprint = print(secrets.iter().flat_map(|(slot, value)| [slot, value]), key);
+        let client = client_id(&secrets, plan, on).map(|id| print(["client", id.as_str()].into_iter(), key));
         let echo = filter(&secrets, plan, on);
-        Self { secrets, echo, fingerprint, tokens: Mutex::default() }
+        Self { secrets, echo, fingerprint, client, tokens: Mutex::default() }
     }
 
     pub(crate) fn token(&self, auth: &str) -> Option<Arc<LiveToken>> {
@@ -52,6 +48,25 @@ impl Unsealed {
     pub(crate) fn keep_token(&self, auth: &str, token: Arc<LiveToken>) {
         self.tokens.lock().insert(auth.to_owned(), token);
     }
+}
+
+fn print<'a>(pieces: impl Iterator<Item = &'a str>, key: &[u8; 32]) -> String {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for piece in pieces {
+        hasher.update(&(piece.len() as u64).to_le_bytes());
+        hasher.update(piece.as_bytes());
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// The OAuth client that the connection's mode uses.
+fn client_id(secrets: &Secrets, plan: &Plan, on: &Connection) -> Option<Zeroizing<String>> {
+    let values = Values { plan, secrets: Some(secrets), on };
+    let mut used = plan.manifest.auth.iter().filter(|a| a.mode.is_empty() || a.mode == on.mode);
+    used.find_map(|a| match &a.kind {
+        AuthKind::Oauth2(oauth) => values.fill(&slot_or_template(&oauth.client_id).ok()?).map(|f| f.real),
+        _ => None,
+    })
 }
 
 /// Everything that an echo could give away: each secret, its parts, its decoded form, and user and password together.
@@ -103,7 +118,7 @@ impl Open {
         Arc::new(Self { kept: Mutex::default(), life, key })
     }
 
-    /// The run's credentials. Verify always opens them afresh: it is what runs after they were changed.
+    /// The run's credentials. Verify always opens them afresh, and for itself alone: what it tries may never be kept.
     pub(crate) async fn get(self: &Arc<Self>, scope: &Scope, plan: &Plan) -> Result<Arc<Unsealed>, Stop> {
         let key = name(scope, plan);
         if scope.stage != Stage::Verify
@@ -115,7 +130,7 @@ impl Open {
         let secrets = scope.credentials.unseal().await.map_err(stop)?;
         let unsealed = Arc::new(Unsealed::new(secrets, plan, &scope.on, &self.key));
         // A connection that is being made has no name yet, so it could be mistaken for another.
-        if !self.life.is_zero() && !scope.connection.is_empty() {
+        if !self.life.is_zero() && !scope.connection.is_empty() && scope.stage != Stage::Verify {
             let until = Instant::now() + self.life;
             let mut kept = self.kept.lock();
             if kept.len() < MAX_OPEN || kept.contains_key(&key) {
@@ -173,7 +188,7 @@ fn name(scope: &Scope, plan: &Plan) -> String {
 pub(crate) fn stop(error: CredentialError) -> Stop {
     match error {
         CredentialError::Missing | CredentialError::Unopenable => Refusal::Credentials(error.to_string()).into(),
-        CredentialError::Conflict | CredentialError::Unavailable(_) => Stop::Unreachable,
+        CredentialError::Conflict | CredentialError::Busy | CredentialError::Unavailable(_) => Stop::Unreachable,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crm_catalog::model::{Auth, AuthKind, Effect, Method, Oauth2};
+use crm_catalog::model::{Auth, AuthKind, Effect, Method};
 use crm_contract::ports::{JournalError, Mode, ShownRequest, StepKey, StepOutcome, StepRecord};
 use crm_contract::types::{Pair, Response, Unanswered};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -13,6 +13,7 @@ use crate::answer::{Raw, good, keep, redacted};
 use crate::auth::{Applied, LiveToken, apply};
 use crate::echo::Echo;
 use crate::error::{Refusal, Stop};
+use crate::oauth::Holder;
 use crate::plan::Plan;
 use crate::request::{Declared, Payload, encoded_query};
 use crate::send::{Failed, Outgoing};
@@ -41,11 +42,8 @@ impl Draft<'_, '_> {
         Values { plan: self.plan, secrets: self.open.as_ref().map(|o| &o.secrets), on: &self.session.scope.on }
     }
 
-    fn oauth(&self) -> Option<(&Auth, &Oauth2)> {
-        self.auth.and_then(|auth| match &auth.kind {
-            AuthKind::Oauth2(oauth) => Some((auth, oauth)),
-            _ => None,
-        })
+    fn oauth(&self) -> Option<&Auth> {
+        self.auth.filter(|auth| matches!(auth.kind, AuthKind::Oauth2(_)))
     }
 
     /// 5. Endpoint to URL. Renews a token first where only a token answer names the host.
@@ -71,10 +69,20 @@ impl Draft<'_, '_> {
         target(self.plan, self.declared.plan.endpoint, &aim)
     }
 
-    async fn token(&self, stale: Option<&LiveToken>) -> Result<Option<Arc<LiveToken>>, Stop> {
-        let (Some((auth, oauth)), Some(open)) = (self.oauth(), &self.open) else { return Ok(None) };
+    async fn token(&self, stale: Option<&Arc<LiveToken>>) -> Result<Option<Arc<LiveToken>>, Stop> {
+        let (Some(auth), Some(open)) = (self.oauth(), &self.open) else { return Ok(None) };
         let session = self.session;
-        session.core.token(&session.scope, self.plan, auth, oauth, open, stale).await.map(Some)
+        if let Some(kept) = session.core.kept_token(auth, open, stale.map(Arc::as_ref)) {
+            return Ok(Some(kept));
+        }
+        let holder = Holder {
+            core: session.core.clone(),
+            plan: session.plan.clone(),
+            scope: session.scope.clone(),
+            auth: auth.clone(),
+            open: open.clone(),
+        };
+        holder.token(stale.cloned()).await.map(Some)
     }
 
     fn apply(&self, token: Option<&LiveToken>) -> Result<Applied, Refusal> {
@@ -176,7 +184,7 @@ impl Draft<'_, '_> {
         };
         // 9. A slot of every limit.
         let drawn = core.limits.drawn(self.plan, &session.scope, self.declared.plan, call, core.clock.now_ms());
-        let permit = match core.acquire(&drawn, call, session.promised.as_deref()).await {
+        let permit = match core.acquire(&drawn, u64::from(call.cost.max(1)), session.promised.as_deref()).await {
             Ok(permit) => permit,
             Err(stop) => {
                 session.uncount(&key);

@@ -1,86 +1,134 @@
-//! A core module and a manifest become a connector file: stripped, componentized, validated, with the manifest inside.
+//! A core module (or a component) and a manifest become a connector file: stripped, componentized, validated, with the manifest
+//! inside. Must not run what it packs, and reads no file: that is its callers' job.
 
-use anyhow::{Context, Result, bail};
+mod outline;
+pub mod template;
+
+use std::fmt;
+
 use wasm_encoder::{Module, RawSection};
-use wasmparser::{ComponentExternalKind, Parser, Payload};
+use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// The package whose interfaces are all that a connector may import.
-const PACKAGE: &str = "rekomi:crm-connector/";
+pub use outline::{Outline, outline};
 
 /// Custom sections that componentizing reads; all others (names, producers, debug) only make the file larger.
 const TYPES: &str = "component-type";
+/// What a compiler for WASI imports, which componentizing cannot give it.
+const WASI_MODULE: &str = "wasi_snapshot_preview1";
 
-pub(crate) struct Composed {
-    pub(crate) bytes: Vec<u8>,
-    /// Interfaces that it imports, without package and version.
-    pub(crate) imports: Vec<String>,
+/// A finished connector file.
+#[derive(Debug)]
+pub struct Composed {
+    /// The file's content.
+    pub bytes: Vec<u8>,
+    /// What it imports.
+    pub outline: Outline,
 }
 
-/// `shown` names the manifest in errors; `slug` is the folder, which the manifest must agree with.
-pub(crate) fn compose(module: &[u8], manifest: &str, shown: &str, slug: &str) -> Result<Composed> {
-    let parsed = match crm_catalog::parse(manifest, shown) {
-        Ok(parsed) => parsed,
-        Err(errors) => bail!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+/// Why nothing was packed: each says what its author does next.
+#[derive(Debug)]
+pub enum PackError {
+    /// Mend the manifest: one line each, with file and line.
+    Manifest(Vec<String>),
+    /// The folder and the manifest name different connectors.
+    Slug { shown: String, slug: String, folder: String },
+    /// Build another file, or name the right one.
+    NotWasm,
+    /// Build for another target.
+    WasiModule,
+    /// Export a connector.
+    NoConnector(String),
+    /// Import nothing but the contract.
+    Import(String),
+    /// Mend the component.
+    Unsound(String),
+}
+
+impl fmt::Display for PackError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifest(lines) => out.write_str(&lines.join("\n")),
+            Self::Slug { shown, slug, folder } => write!(out, "{shown} says slug = \"{slug}\", but the folder is `{folder}`"),
+            Self::NotWasm => out.write_str("this is no WebAssembly file: name the `.wasm` that the compiler wrote"),
+            Self::WasiModule => write!(
+                out,
+                "the module imports `{WASI_MODULE}`, so it was built for WASI: build it for the target wasm32-unknown-unknown, \
+                 or hand over a component (wasm32-wasip2)"
+            ),
+            Self::NoConnector(why) => write!(
+                out,
+                "the module is no connector ({why}): lib.rs needs `crm_connector_sdk::export!(...)`, and Cargo.toml \
+                 `crate-type = [\"cdylib\"]`"
+            ),
+            Self::Import(name) => {
+                write!(out, "it imports `{name}`; a connector may import `{}...` only (rule S32)", outline::PACKAGE)
+            }
+            Self::Unsound(why) => write!(out, "the file cannot become a connector: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for PackError {}
+
+/// `shown` names the manifest in errors. `slug` is what the manifest must agree with, where the file stands in a folder of that name.
+///
+/// # Errors
+/// The manifest's own errors, all of them, or why the module is no connector.
+pub fn compose(module: &[u8], manifest: &str, shown: &str, slug: Option<&str>) -> Result<Composed, PackError> {
+    let parsed = crm_catalog::parse(manifest, shown)
+        .map_err(|errors| PackError::Manifest(errors.iter().map(ToString::to_string).collect::<Vec<_>>()))?;
+    if let Some(folder) = slug
+        && parsed.connector.slug != folder
+    {
+        return Err(PackError::Slug { shown: shown.to_owned(), slug: parsed.connector.slug, folder: folder.to_owned() });
+    }
+    if !module.starts_with(b"\0asm") {
+        return Err(PackError::NotWasm);
+    }
+    let component = if Parser::is_component(module) { module.to_vec() } else { componentized(module)? };
+    let outline = outline(&component)?;
+    let Some(version) = &outline.version else {
+        return Err(PackError::NoConnector("it imports nothing of the contract".to_owned()));
     };
-    if parsed.connector.slug != slug {
-        bail!("{shown} says slug = \"{}\", but the folder is `{slug}`", parsed.connector.slug);
+    let bytes = crm_catalog::section::embed(&component, manifest, version).map_err(|error| PackError::Unsound(error.to_string()))?;
+    Ok(Composed { bytes, outline })
+}
+
+fn componentized(module: &[u8]) -> Result<Vec<u8>, PackError> {
+    let (stripped, types) = stripped(module)?;
+    if !types {
+        return Err(PackError::NoConnector("it holds no types of the contract".to_owned()));
     }
-    let stripped = stripped(module)?;
     let encoder = ComponentEncoder::default().validate(true);
-    let mut encoder = encoder.module(&stripped).context("the module is no connector")?;
-    let component = encoder.encode().context("the module cannot become a component")?;
-    let (imports, version) = imports(&component)?;
-    let bytes = crm_catalog::section::embed(&component, manifest, &version).context("the manifest cannot be embedded")?;
-    Ok(Composed { bytes, imports })
+    let mut encoder = encoder.module(&stripped).map_err(|error| PackError::NoConnector(format!("{error:#}")))?;
+    encoder.encode().map_err(|error| PackError::Unsound(format!("{error:#}")))
 }
 
-/// The module without the custom sections that nothing reads.
-fn stripped(module: &[u8]) -> Result<Vec<u8>> {
+/// The module without the custom sections that nothing reads, and whether it holds the contract's types.
+fn stripped(module: &[u8]) -> Result<(Vec<u8>, bool), PackError> {
     let mut out = Module::new();
+    let mut types = false;
+    let unsound = |why: String| PackError::Unsound(why);
     for payload in Parser::new(0).parse_all(module) {
-        let payload = payload.context("the compiler's output cannot be read")?;
-        if let Payload::CustomSection(custom) = &payload
-            && !custom.name().starts_with(TYPES)
-        {
-            continue;
-        }
-        if let Some((id, range)) = payload.as_section() {
-            out.section(&RawSection { id, data: module.get(range).context("a section lies outside the module")? });
-        }
-    }
-    Ok(out.finish())
-}
-
-/// The imported interfaces, and the version of the contract that they name.
-fn imports(component: &[u8]) -> Result<(Vec<String>, String)> {
-    let mut names = Vec::new();
-    let mut version: Option<String> = None;
-    let mut depth = 0usize;
-    for payload in Parser::new(0).parse_all(component) {
-        match payload.context("the component cannot be read")? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    let import = import.context("an import cannot be read")?;
-                    // Names that the world gives to types of the contract; they bring nothing in.
-                    if import.ty.kind() == ComponentExternalKind::Type {
-                        continue;
+        let payload = payload.map_err(|error| unsound(error.to_string()))?;
+        match &payload {
+            Payload::CustomSection(custom) if !custom.name().starts_with(TYPES) => continue,
+            Payload::CustomSection(_) => types = true,
+            Payload::ImportSection(section) => {
+                for import in section.clone().into_imports() {
+                    let import = import.map_err(|error| unsound(error.to_string()))?;
+                    if import.module == WASI_MODULE {
+                        return Err(PackError::WasiModule);
                     }
-                    let name = import.name.name;
-                    let Some((interface, at)) = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@')) else {
-                        bail!("it imports `{name}`; a connector may import `{PACKAGE}...` only");
-                    };
-                    if *version.get_or_insert_with(|| at.to_owned()) != *at {
-                        bail!("it imports two versions of the contract, {} and {at}", version.unwrap_or_default());
-                    }
-                    names.push(interface.to_owned());
                 }
             }
             _ => {}
         }
+        if let Some((id, range)) = payload.as_section() {
+            let data = module.get(range).ok_or_else(|| unsound("a section lies outside the module".to_owned()))?;
+            out.section(&RawSection { id, data });
+        }
     }
-    let version = version.context("it imports nothing of the contract: does lib.rs export a connector?")?;
-    Ok((names, version))
+    Ok((out.finish(), types))
 }

@@ -109,6 +109,7 @@ macro_rules! conformance_suite {
             what_is_known_of_a_contact_is_handed_to_the_next_job,
             credentials_open_for_their_owner_only,
             tokens_are_saved_by_compare_and_swap,
+            one_renewal_at_a_time_may_spend_a_token,
             forgotten_credentials_are_gone_after_reopening,
             nothing_is_acknowledged_after_close,
             listings_are_newest_first_paged_and_filtered,

@@ -20,6 +20,8 @@ pub enum Kind {
     Idempotency,
     /// Settings of the host itself (organization `""`).
     Host,
+    /// Authorizations under way (organization `""`): a merchant is at the vendor's consent page.
+    Authorization,
 }
 
 /// A document: JSON text with a version for compare-and-swap. At most 8 KiB of JSON.

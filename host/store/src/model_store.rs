@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crm_contract::ports::CredentialSource;
+use crm_contract::secrets::Token;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -199,9 +200,9 @@ impl Store for MemoryModel {
         self.change(|world| Ok(world.cancel_lane(lane, now)))
     }
 
-    async fn seal(&self, whose: &Whose, slots: BTreeMap<String, String>) -> Result<(), StoreError> {
+    async fn seal_with(&self, whose: &Whose, slots: BTreeMap<String, String>, tokens: BTreeMap<String, Token>) -> Result<(), StoreError> {
         self.change(|world| {
-            world.secrets.put(whose, slots);
+            world.secrets.put(whose, slots, tokens);
             Ok(())
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crm_contract::ports::CredentialSource;
+use crm_contract::secrets::Token;
 
 use crate::model::*;
 
@@ -109,7 +110,12 @@ pub trait Store: Send + Sync + 'static {
     // -- credentials --------------------------------------------------------------------------------------------------------
     /// Seals and keeps the credentials of a connection, replacing all it had. `host` is the merchant-supplied host (or empty): it is
     /// bound in, so that changing it means typing the secrets again.
-    async fn seal(&self, whose: &Whose, slots: BTreeMap<String, String>) -> Result<(), StoreError>;
+    async fn seal(&self, whose: &Whose, slots: BTreeMap<String, String>) -> Result<(), StoreError> {
+        self.seal_with(whose, slots, BTreeMap::new()).await
+    }
+    /// As [`Self::seal`], with tokens by the name of their `[[auth]]` in the same write. Each is kept under its own `version`: one that
+    /// no earlier token of this connection had, so that a renewal under way with an older grant can never be taken for its successor.
+    async fn seal_with(&self, whose: &Whose, slots: BTreeMap<String, String>, tokens: BTreeMap<String, Token>) -> Result<(), StoreError>;
     /// Deletes them, tokens included.
     async fn forget(&self, whose: &Whose) -> Result<(), StoreError>;
     /// A handle that unseals on demand. `save_token` takes the version that its caller loaded (0 = none) and keeps the token under the next one.

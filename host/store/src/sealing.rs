@@ -27,6 +27,16 @@ pub(crate) struct SealedRow {
     pub(crate) key_id: String,
     pub(crate) wrapped: String,
     pub(crate) sealed: String,
+    /// Of a marker: until when the renewal that it announces may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<u64>,
+}
+
+impl SealedRow {
+    /// Says that a token of this version is being renewed. Holds nothing secret, so nothing is sealed.
+    pub(crate) fn marker(version: u64, until: u64) -> Self {
+        Self { version, key_id: String::new(), wrapped: String::new(), sealed: String::new(), until: Some(until) }
+    }
 }
 
 const FORMAT: &str = "1";
@@ -42,6 +52,11 @@ pub(crate) fn token_name(auth: &str) -> String {
     format!("token/{auth}")
 }
 
+/// The name of the marker that a token is being renewed.
+pub(crate) fn renewal_name(auth: &str) -> String {
+    format!("renewal/{auth}")
+}
+
 /// Seals `plain` for one place.
 pub(crate) fn seal(keys: &MasterKey, whose: &Whose, slot: &str, version: u64, plain: &[u8]) -> Result<SealedRow, StoreError> {
     let failed = |what: &str| StoreError::Unusable(format!("a credential cannot be sealed: {what}"));
@@ -50,7 +65,7 @@ pub(crate) fn seal(keys: &MasterKey, whose: &Whose, slot: &str, version: u64, pl
     let (key_id, kek) = keys.current();
     let wrapped = lock(kek, own_key.as_ref(), &bound(whose, slot, version, key_id, "key")).ok_or_else(|| failed("cipher"))?;
     let sealed = lock(&own_key, plain, &bound(whose, slot, version, key_id, "value")).ok_or_else(|| failed("cipher"))?;
-    Ok(SealedRow { version, key_id: key_id.to_owned(), wrapped, sealed })
+    Ok(SealedRow { version, key_id: key_id.to_owned(), wrapped, sealed, until: None })
 }
 
 /// Opens a row for the place it claims to belong to; `None` when any of it does not fit.

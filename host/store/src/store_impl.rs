@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crm_contract::ports::CredentialSource;
+use crm_contract::secrets::Token;
 use crm_contract::types::Known;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -20,7 +21,7 @@ use crate::port::{Ack, Store, StoreError, Whose};
 use crate::rows::envelope::{self, Write};
 use crate::rows::tables::{self, DocRow, LiveRow};
 use crate::rows::{Damaged, keys};
-use crate::sealing::handle::Handle;
+use crate::sealing::handle::{self, Handle};
 use crate::sealing::{self};
 use crate::sled_store::SledStore;
 
@@ -229,7 +230,7 @@ impl Store for SledStore {
         Ok(cancelled)
     }
 
-    async fn seal(&self, whose: &Whose, slots: BTreeMap<String, String>) -> Result<(), StoreError> {
+    async fn seal_with(&self, whose: &Whose, slots: BTreeMap<String, String>, tokens: BTreeMap<String, Token>) -> Result<(), StoreError> {
         let slots: Vec<(String, Zeroizing<String>)> = slots.into_iter().map(|(slot, value)| (slot, Zeroizing::new(value))).collect();
         check_whose(whose)?;
         let mut rows = Vec::with_capacity(slots.len());
@@ -241,6 +242,10 @@ impl Store for SledStore {
             let name = sealing::slot_name(slot);
             let row = sealing::seal(&self.key, whose, &name, 0, value.as_bytes())?;
             rows.push(wrap(keys::secret(&whose.organization, &whose.connection, &name), &row, envelope::MAX_VALUE)?);
+        }
+        for (auth, token) in &tokens {
+            short(auth)?;
+            rows.push(handle::token_rows(&self.key, whose, auth, token, token.version)?.1);
         }
         let prefix = keys::secrets_prefix(&whose.organization, &whose.connection);
         self.committer.ask(|reply| Op::Seal { prefix, rows, reply }).await

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crm_catalog::model::Manifest;
-use crm_contract::ports::{Clock, Digest, Gateway, Guests};
+use crm_contract::ports::{Clock, CredentialSource, Digest, Gateway, Guests};
 use crm_store::{Store, model::Kind};
 
 use crate::domain::Connection;
+use crate::operator::OperatorCredentials;
 
 /// The rooms behind their ports, and the configuration.
 #[derive(Clone)]
@@ -35,6 +36,10 @@ pub struct Config {
     /// Longest wait that a vendor's Retry-After may ask for.
     pub max_retry_after_s: u32,
     pub breaker: BreakerConfig,
+    /// Where merchants' browsers reach this host, such as `https://crm.example.com`: vendors send them back there. Without a final slash.
+    pub public_url: Option<String>,
+    /// What the operator set for connectors whose manifest asks for it.
+    pub operator: Arc<OperatorCredentials>,
 }
 
 /// Per connection: opens when `failures` of the last `window` attempts failed because the vendor was unwell.
@@ -58,6 +63,8 @@ impl Default for Config {
             max_faults: 3,
             max_retry_after_s: 86_400,
             breaker: BreakerConfig { window: 20, failures: 15, open_s: 30, max_open_s: 600 },
+            public_url: None,
+            operator: Arc::default(),
         }
     }
 }
@@ -65,6 +72,11 @@ impl Default for Config {
 impl Context {
     pub fn now(&self) -> u64 {
         self.clock.now_ms()
+    }
+
+    /// The sealed credentials of a connection, with what the operator set for its connector.
+    pub fn credentials(&self, connection: &Connection, manifest: &Manifest) -> Arc<dyn CredentialSource> {
+        self.config.operator.over(manifest, &connection.settings, self.store.credentials(&connection.whose()))
     }
 
     /// The version a connection runs: its pin, else the active one.

@@ -5,7 +5,9 @@
 
 pub mod context;
 pub mod domain;
+mod fit;
 pub mod ids;
 pub mod loose;
+pub mod operator;
 pub mod services;
 pub mod worker;

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crm_catalog::model::{Manifest, Stage};
 use crm_contract::ports::{
-    CredentialSource, Digest, GuestFault, GuestLog, Journal, JournalError, LogLevel, Mode, Recall, Scope, ShownRequest, StepKey, StepRecord,
+    CREDENTIALS_REFUSED, CredentialSource, Digest, GuestFault, GuestLog, Journal, JournalError, LogLevel, Mode, Outbound, Recall, Scope,
+    ShownRequest, StepKey, StepRecord,
 };
-use crm_contract::types::{Answer, Connection as GuestConnection, Invocation};
+use crm_contract::types::{
+    Answer, Connection as GuestConnection, Error, Invocation, Refusal, Request, Response, Told, Trouble, Unanswered,
+};
 use parking_lot::Mutex;
 
 use crate::context::Context;
@@ -48,11 +51,46 @@ pub async fn run(context: &Context, run: LooseRun) -> Result<LooseEnd, GuestFaul
         credentials: run.credentials,
         after_unknown: false,
     };
-    let outbound = context.gateway.open(scope, run.mode, journal.clone());
-    let answer = context.guests.call(&run.digest, run.invocation, outbound, log.clone()).await?;
+    let outbound = Arc::new(Watched { inner: context.gateway.open(scope, run.mode, journal.clone()), refused: Mutex::default() });
+    let answer = context.guests.call(&run.digest, run.invocation, outbound.clone(), log.clone()).await?;
+    let refused = outbound.refused.lock().take();
+    let answer = match refused {
+        Some(why) => blamed(answer, why),
+        None => answer,
+    };
     let steps = std::mem::take(&mut *journal.steps.lock());
     let log = std::mem::take(&mut *log.lines.lock());
     Ok(LooseEnd { answer, steps, log })
+}
+
+/// The way out, watched for credentials that egress itself cannot use.
+struct Watched {
+    inner: Arc<dyn Outbound>,
+    refused: Mutex<Option<String>>,
+}
+
+#[async_trait]
+impl Outbound for Watched {
+    async fn send(&self, request: Request) -> Result<Response, Unanswered> {
+        let answer = self.inner.send(request).await;
+        if let Err(Unanswered::Refused(text)) = &answer
+            && let Some(why) = text.strip_prefix(CREDENTIALS_REFUSED)
+        {
+            *self.refused.lock() = Some(why.to_owned());
+        }
+        answer
+    }
+}
+
+/// The guest cannot know why egress refused; this is the host's own finding, and it is the merchant who must act.
+fn blamed(answer: Answer, why: String) -> Answer {
+    let error = Error::Credentials(Refusal { trouble: Trouble::Invalid, told: Told { code: "credentials".into(), text: why } });
+    match answer {
+        Answer::Account(Err(_)) => Answer::Account(Err(error)),
+        Answer::Page(Err(_)) => Answer::Page(Err(error)),
+        Answer::Prepared(Err(_)) => Answer::Prepared(Err(error)),
+        other => other,
+    }
 }
 
 /// The connection that an invocation carries.

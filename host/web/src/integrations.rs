@@ -38,6 +38,10 @@ pub(crate) async fn one(State(site): State<Site>, Path(slug): Path<String>) -> R
         p { (m.connector.pitch) }
         p.dim { (m.connector.category) " · version " (m.connector.version) " · " a href=(m.connector.docs) rel="noopener noreferrer" { "vendor's API" } }
         h2 { "Connect" }
+        @if !connector.consent.is_empty() {
+            p { a.button href={ "/console/connect/" (m.connector.slug) } { "Connect with " (m.connector.name) } }
+            p.dim { "You say yes on " (m.connector.name) "'s own page; no password is typed here." }
+        }
         (form(m))
         h2 { "Where to find the key" }
         ol { @for step in &m.setup.key_location { li { (step) } } }
@@ -59,7 +63,9 @@ pub(crate) async fn one(State(site): State<Site>, Path(slug): Path<String>) -> R
 }
 
 fn form(m: &Manifest) -> Markup {
+    let asked = m.credentials.iter().any(|c| c.owner != Owner::Operator);
     html! {
+        @if asked {
         div.scroll { table {
             thead { tr { th { "Field" } th { "Where it is" } th { "Kept" } } }
             tbody {
@@ -72,6 +78,7 @@ fn form(m: &Manifest) -> Markup {
                 }
             }
         } }
+        }
         @if !m.pickers.is_empty() {
             p { "Then pick: " (m.pickers.iter().map(|p| p.label.as_str()).collect::<Vec<_>>().join(", ")) "." }
         }
@@ -89,6 +96,7 @@ fn calls(m: &Manifest) -> Markup {
                     @if call.starts_automations { " Starts automations." }
                 }
                 @if !call.writes.is_empty() { p { "May write: " (call.writes.join(", ")) } }
+                @if !call.never.is_empty() { p { "Never writes: " (call.never.join(", ")) } }
                 @if !call.new_only.is_empty() { p { "Only for a new contact: " (call.new_only.join(", ")) } }
             }
         }

@@ -1,5 +1,7 @@
 //! What all pages share: the frame, the style sheet, plain messages. No script anywhere.
 
+use std::collections::BTreeSet;
+
 use axum::response::{Html, IntoResponse, Response};
 use crm_sync::services::ServiceError;
 use http::StatusCode;
@@ -33,12 +35,22 @@ pub(crate) fn page(title: &str, body: Markup) -> Html<String> {
                 link rel="stylesheet" href="/assets/site.css";
             }
             body {
-                nav { a href="/integrations" { "Integrations" } a href="/console/syncs" { "Syncs" } }
+                nav { a href="/integrations" { "Integrations" } a href="/console/connections" { "Connections" } a href="/console/syncs" { "Syncs" } }
                 main { h1 { (title) } (body) }
             }
         }
     };
     Html(markup.into_string())
+}
+
+/// What a page may load, and where its forms may lead: here, and to these `origins`.
+pub(crate) fn policy(origins: &BTreeSet<String>) -> String {
+    let mut forms = String::from("'self'");
+    for origin in origins {
+        forms.push(' ');
+        forms.push_str(origin);
+    }
+    format!("default-src 'none'; style-src 'self'; img-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors 'none'")
 }
 
 /// A page with one sentence.

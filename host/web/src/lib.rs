@@ -3,12 +3,14 @@
 //!
 //! This room may touch axum and the services. It must not touch wasmtime, sled or an HTTP client.
 
+mod connect;
 mod console;
 mod integrations;
 mod layout;
 mod session;
 mod sync_page;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -41,6 +43,11 @@ pub fn router(state: WebState) -> Router {
     Router::new()
         .route("/integrations", get(integrations::directory))
         .route("/integrations/{slug}", get(integrations::one))
+        .route("/integrations/{slug}/connected", get(connect::connected))
+        .route("/integrations/{slug}/not-connected", get(connect::not_connected))
+        .route("/console/connect/{slug}", get(connect::form).post(connect::begin))
+        .route("/console/connections", get(connect::connections))
+        .route("/console/connections/{id}/reconnect", post(connect::again))
         .route("/console", get(console::front).post(console::sign_in))
         .route("/console/sign-out", post(console::sign_out))
         .route("/console/syncs", get(console::syncs))
@@ -59,10 +66,12 @@ async fn guard(request: Request, next: Next) -> Response {
     } else {
         next.run(request).await
     };
-    let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     let headers = response.headers_mut();
+    // A page whose form leads to a vendor says so itself.
+    if let Ok(policy) = HeaderValue::from_str(&layout::policy(&BTreeSet::new())) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use crm_pack::{Composed, compose};
 
-use crate::compose::{Composed, compose};
 use crate::say;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::workspace::{Workspace, run as run_command};
@@ -18,16 +18,36 @@ pub(crate) struct Flags {
 }
 
 pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
+    connectors(workspace, &chosen(workspace, &flags.slugs)?).map(drop)
+}
+
+/// The connectors that were named, or all; a name that nothing answers to is refused.
+pub(crate) fn chosen(workspace: &Workspace, named: &[String]) -> Result<Vec<String>> {
     let all = slugs(workspace)?;
-    if let Some(unknown) = flags.slugs.iter().find(|slug| !all.contains(slug)) {
+    if let Some(unknown) = named.iter().find(|slug| !all.contains(slug)) {
         bail!("no connector `{unknown}`; there are: {}", all.join(", "));
     }
-    connectors(workspace, if flags.slugs.is_empty() { &all } else { &flags.slugs }).map(drop)
+    Ok(if named.is_empty() { all } else { named.to_vec() })
 }
 
 /// Builds every connector.
 pub(crate) fn all_connectors(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     connectors(workspace, &slugs(workspace)?)
+}
+
+/// Builds these, each for itself where one does not build: the others are not to blame.
+pub(crate) fn each(workspace: &Workspace, slugs: &[String]) -> Result<Vec<(String, Result<PathBuf>)>> {
+    let toolchain = Toolchain::ensure(workspace)?;
+    let out = out(workspace)?;
+    let together = compile(workspace, &toolchain, slugs);
+    let one = |slug: &String| {
+        let compiled = match &together {
+            Ok(()) => Ok(()),
+            Err(_) => compile(workspace, &toolchain, std::slice::from_ref(slug)),
+        };
+        (slug.clone(), compiled.and_then(|()| finish(workspace, slug, &out)))
+    };
+    Ok(slugs.iter().map(one).collect())
 }
 
 /// The connectors of this repository, by name.
@@ -46,14 +66,23 @@ pub(crate) fn slugs(workspace: &Workspace) -> Result<Vec<String>> {
 
 fn connectors(workspace: &Workspace, slugs: &[String]) -> Result<Vec<PathBuf>> {
     let toolchain = Toolchain::ensure(workspace)?;
+    compile(workspace, &toolchain, slugs)?;
+    let out = out(workspace)?;
+    slugs.iter().map(|slug| finish(workspace, slug, &out)).collect()
+}
+
+fn compile(workspace: &Workspace, toolchain: &Toolchain, slugs: &[String]) -> Result<()> {
     let mut command = toolchain.cargo_build(workspace);
     for slug in slugs {
         command.args(["-p", &format!("connector-{slug}")]);
     }
-    run_command("cargo build (connectors)", command)?;
+    run_command("cargo build (connectors)", command)
+}
+
+fn out(workspace: &Workspace) -> Result<PathBuf> {
     let out = workspace.connectors_out();
     std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
-    slugs.iter().map(|slug| finish(workspace, slug, &out)).collect()
+    Ok(out)
 }
 
 fn finish(workspace: &Workspace, slug: &str, out: &Path) -> Result<PathBuf> {
@@ -62,14 +91,14 @@ fn finish(workspace: &Workspace, slug: &str, out: &Path) -> Result<PathBuf> {
     let manifest = workspace.root.join("connectors").join(slug).join("connector.toml");
     let text = std::fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
     let shown = format!("connectors/{slug}/connector.toml");
-    let Composed { bytes, imports } = compose(&module, &text, &shown, slug).with_context(|| format!("connector {slug}"))?;
+    let Composed { bytes, outline } = compose(&module, &text, &shown, Some(slug)).with_context(|| format!("connector {slug}"))?;
     let file = out.join(format!("{slug}.wasm"));
     let unchanged = std::fs::read(&file).is_ok_and(|before| before == bytes);
     if !unchanged {
         replace(&file, &bytes)?;
     }
     let state = if unchanged { "unchanged" } else { "built" };
-    say::note(&format!("{state} {slug}.wasm: {:.1} kB, imports {}", bytes.len() as f64 / 1_000.0, imports.join(", ")));
+    say::note(&format!("{state} {slug}.wasm: {:.1} kB, imports {}", bytes.len() as f64 / 1_000.0, outline.contract.join(", ")));
     Ok(file)
 }
 

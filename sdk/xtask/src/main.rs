@@ -1,13 +1,15 @@
 //! `cargo xtask <command>`: everything a person does with this repository besides editing it. One command per file.
 //!
-//! It must not link a host room other than `catalog`: it builds the host and runs it from outside, as users do.
+//! It must not link a host room other than `catalog` and `pack`: it builds the host and runs it from outside, as users do.
 
 mod bench;
 mod build;
-mod compose;
+mod check;
 mod debian;
 mod demo;
+mod new;
 mod say;
+mod template;
 mod test;
 mod tidy;
 mod toolchain;
@@ -36,6 +38,13 @@ enum Command {
     Test(test::Flags),
     /// Build every connector to target/connectors/<slug>.wasm
     Build(build::Flags),
+    /// Stamp a new connector folder that passes as it stands
+    New(new::Flags),
+    /// Build, pack and check connectors: size, imports, manifest, every scenario; one line each at the end
+    Check(check::Flags),
+    /// Build what `new` stamps, for the test that it passes as it stands
+    #[command(hide = true)]
+    Template,
     /// Check the house rules
     Tidy,
     /// Measure
@@ -51,6 +60,9 @@ fn main() -> ExitCode {
         Command::DemoData => demo::write_data(&workspace),
         Command::Test(flags) => test::run(&workspace, &flags),
         Command::Build(flags) => build::run(&workspace, &flags),
+        Command::New(flags) => new::run(&workspace, &flags),
+        Command::Check(flags) => check::run(&workspace, &flags),
+        Command::Template => template::build(&workspace),
         Command::Tidy => tidy::run(&workspace),
         Command::Bench(flags) => bench::run(&workspace, &flags),
         Command::Toolchain => toolchain::run(&workspace),

@@ -6,7 +6,7 @@ use clap::Args;
 use crate::say;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::{Stages, Workspace, run as run_command};
-use crate::{build, tidy};
+use crate::{build, template, tidy};
 
 #[derive(Args)]
 pub(crate) struct Flags {
@@ -42,6 +42,7 @@ fn all(workspace: &Workspace, flags: &Flags, stages: &mut Stages) -> Result<()> 
         Ok(())
     })?;
     stages.stage("connectors", || build::all_connectors(workspace).map(drop))?;
+    stages.stage("template", || template::build(workspace))?;
     if !flags.quick {
         stages.stage("clippy", || {
             let mut command = workspace.cargo();

@@ -66,7 +66,7 @@ impl Stand for CustomerIo {
     fn connecting(&self) -> Connecting {
         let credentials = [("site_id", &self.site_id), ("track_api_key", &self.track_api_key)];
         Connecting {
-            endpoints: vec![("api", "/api/v1"), ("app", "/v1")],
+            endpoints: vec![("track", "/api/v1"), ("app", "/v1")],
             credentials: credentials.map(|(slot, value)| (slot.to_owned(), value.clone())).into(),
             ..Connecting::default()
         }
@@ -75,6 +75,19 @@ impl Stand for CustomerIo {
 
 fn meta(status: u16, message: &str) -> Reply {
     Reply::value(status, &json!({ "meta": { "error": message } }))
+}
+
+/// The person whom an id of this kind names; `id` unless told, which nobody has where people go by e-mail.
+fn identified<'p>(people: &'p People, id: &str, kind: &str) -> Option<&'p Person> {
+    match kind {
+        "email" => people.find(id),
+        "cio_id" => people.all().find(|person| cio_id(person) == id),
+        _ => None,
+    }
+}
+
+fn cio_id(person: &Person) -> String {
+    format!("{:012x}", person.number)
 }
 
 impl CustomerIo {
@@ -179,14 +192,14 @@ impl Vendor for CustomerIo {
             at::ADD | at::REMOVE => self.segment(&asked, route == at::ADD),
             at::APP_CUSTOMERS => {
                 let found = people.find(asked.query("email"));
-                let row = |person: &Person| json!({ "cio_id": format!("{:012x}", person.number), "id": null, "email": person.email });
+                let row = |person: &Person| json!({ "cio_id": cio_id(person), "id": null, "email": person.email });
                 Reply::value(200, &json!({ "results": found.iter().map(|person| row(person)).collect::<Vec<_>>() }))
             }
-            at::APP_ATTRIBUTES => match people.find(asked.param(0)) {
+            at::APP_ATTRIBUTES => match identified(&people, asked.param(0), asked.query("id_type")) {
                 None => meta(404, "customer not found"),
                 Some(person) => Reply::value(
                     200,
-                    &json!({ "customer": { "id": "", "attributes": person.fields, "unsubscribed": person.opted_out(), "identifiers": { "cio_id": format!("{:012x}", person.number), "email": person.email } } }),
+                    &json!({ "customer": { "id": "", "attributes": person.fields, "unsubscribed": person.opted_out(), "identifiers": { "cio_id": cio_id(person), "email": person.email } } }),
                 ),
             },
             at::APP_SEGMENTS => {

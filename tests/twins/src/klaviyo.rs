@@ -254,7 +254,9 @@ impl Vendor for Klaviyo {
         if asked.header("revision") != REVISION {
             return Err(error(400, "invalid", "The revision header is missing or unknown here.", "/data/"));
         }
-        if !asked.body.is_empty() && !asked.header("content-type").starts_with(JSON_API) {
+        // The description names JSON:API's type only; the vendor's own client sends plain JSON, and is served.
+        let content_type = asked.header("content-type");
+        if !asked.body.is_empty() && !content_type.starts_with(JSON_API) && !content_type.starts_with("application/json") {
             return Err(error(415, "unsupported_media_type", "Unsupported media type in request.", "/data"));
         }
         Ok(())

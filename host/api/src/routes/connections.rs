@@ -91,12 +91,13 @@ pub(crate) async fn update_connection(
     Ok(tagged(StatusCode::OK, saved.version, Connection::from(saved.value)))
 }
 
-/// Disconnects: open syncs are cancelled and the stored credentials deleted. Contacts at the vendor stay as they are.
+/// Disconnects: open syncs are cancelled, an OAuth grant is ended where the vendor allows it, and the stored credentials deleted.
+/// Contacts at the vendor stay as they are.
 #[utoipa::path(delete, path = "/v1/connections/{id}", tag = "connections", params(("id" = String, Path)),
     responses((status = 200, body = Disconnected)))]
 pub(crate) async fn disconnect(tenant: Tenant, State(app): State<App>, Id(id): Id) -> Result<Json<Disconnected>, Problem> {
-    let (connection, cancelled_syncs) = connections::disconnect(&app.state.ctx, tenant.organization(), &id).await?;
-    Ok(Json(Disconnected { connection: connection.into(), cancelled_syncs }))
+    let done = connections::disconnect(&app.state.ctx, tenant.organization(), &id).await?;
+    Ok(Json(Disconnected { connection: done.connection.into(), cancelled_syncs: done.cancelled, revoked: done.revoked }))
 }
 
 /// Choices of one of the connector's pickers, live from the account.

@@ -5,6 +5,7 @@ mod campaigns;
 mod connections;
 mod connectors;
 mod imports;
+mod oauth;
 mod syncs;
 mod system;
 
@@ -25,6 +26,8 @@ pub(crate) fn all(app: &App) -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(connectors::list_connectors))
         .routes(routes!(connectors::get_connector))
+        .routes(routes!(oauth::start_authorization, oauth::start_authorization_with))
+        .routes(routes!(oauth::authorization_callback))
         .routes(routes!(connections::create_connection, connections::list_connections))
         .routes(routes!(connections::get_connection, connections::update_connection, connections::disconnect))
         .routes(routes!(connections::list_choices))

@@ -83,9 +83,9 @@ pub(crate) struct Connection {
     id: String,
     connector: String,
     name: String,
-    /// `live`, `needs_credentials` or `disconnected`.
+    /// `live`, `needs_credentials`, `needs_preparation` (say yes with `POST .../prepare`) or `disconnected`.
     state: String,
-    /// Why it needs credentials, in the vendor's words.
+    /// Why it waits: the vendor's words about the credentials, or what must be made in the account.
     trouble: Option<String>,
     mode: String,
     account: Account,
@@ -142,6 +142,9 @@ pub(crate) struct Disconnected {
     pub(crate) connection: Connection,
     /// Syncs that were not finished and are cancelled now.
     pub(crate) cancelled_syncs: u64,
+    /// Whether the vendor ended the grant. null = there was none that could be ended; false = remove this application in the vendor's
+    /// account as well.
+    pub(crate) revoked: Option<bool>,
 }
 
 /// Something to pick.

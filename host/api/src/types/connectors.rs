@@ -1,6 +1,6 @@
 //! Connectors: the directory, the connect form, "What syncs", the setup page. All of it is the manifest's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crm_catalog::model::{Manifest, Owner};
 use crm_sync::services::connectors::Connector;
@@ -33,6 +33,8 @@ pub(crate) struct ConnectorDetail {
     card: ConnectorCard,
     /// Authentication modes; empty when there is only one.
     modes: Vec<String>,
+    /// Modes that are connected by the merchant's consent at the vendor, instead of (or besides) what the form asks for.
+    consent: Vec<Consent>,
     /// The connect form, in order.
     form: Vec<FormField>,
     settings: Vec<SettingField>,
@@ -45,6 +47,19 @@ pub(crate) struct ConnectorDetail {
     setup: SetupPage,
     /// Where the vendor's documents and ours differ, and what was followed.
     differences: Vec<DifferenceNote>,
+}
+
+/// Connecting by OAuth: send the merchant's browser to the `authorize_url` that `start` answers.
+#[derive(Debug, Serialize, ToSchema)]
+struct Consent {
+    /// Empty when there is only one mode.
+    mode: String,
+    /// `GET` or, with values for the form, `POST`.
+    start: String,
+    /// What the application's registration at the vendor must name; null until the operator says where browsers reach this host.
+    redirect_uri: Option<String>,
+    /// Nothing is missing on the operator's side.
+    ready: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -188,7 +203,17 @@ impl From<&Connector> for ConnectorDetail {
         Self {
             card: connector.into(),
             modes: form::modes(m).into_iter().filter(|mode| !mode.is_empty()).map(str::to_owned).collect(),
-            form: form_fields(m),
+            consent: connector
+                .consent
+                .iter()
+                .map(|c| Consent {
+                    mode: c.mode.clone(),
+                    start: format!("/v1/oauth/{}/start", m.connector.slug),
+                    redirect_uri: c.redirect_uri.clone(),
+                    ready: c.ready,
+                })
+                .collect(),
+            form: form_fields(m, &connector.offered),
             settings: settings(m),
             pickers: pickers(m),
             what_syncs: calls(m),
@@ -218,16 +243,16 @@ impl From<&Connector> for ConnectorDetail {
     }
 }
 
-fn form_fields(m: &Manifest) -> Vec<FormField> {
+fn form_fields(m: &Manifest, offered: &BTreeSet<String>) -> Vec<FormField> {
     let asked = m.credentials.iter().filter(|c| c.owner != Owner::Operator).cloned();
     asked
         .map(|c| FormField {
+            required: !c.optional && !offered.contains(&c.name),
             name: c.name,
             label: c.label,
             help: c.help,
             placeholder: c.placeholder,
             secret: c.secret,
-            required: !c.optional,
             pattern: c.pattern,
             modes: c.modes,
         })

@@ -4,6 +4,7 @@ pub(crate) mod affiliates;
 pub(crate) mod campaigns;
 pub(crate) mod connections;
 pub(crate) mod connectors;
+pub(crate) mod oauth;
 pub(crate) mod previews;
 pub(crate) mod steps;
 pub(crate) mod syncs;

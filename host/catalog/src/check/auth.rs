@@ -9,6 +9,10 @@ use crate::model::{Auth, AuthKind, Grant, Jwt, Oauth2, Signature};
 use crate::shape;
 use crate::template;
 
+/// Fields of a token request that the host writes itself.
+const TOKEN_FIELDS: &[&str] =
+    &["grant_type", "scope", "client_id", "client_secret", "refresh_token", "code", "code_verifier", "redirect_uri", "token"];
+
 pub(super) fn check(check: &mut Check<'_, '_>) {
     let m = check.m;
     let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -165,6 +169,20 @@ fn oauth(check: &mut Check<'_, '_>, at: &At, o: &Oauth2) {
     }
     if o.rotates && o.grant == Grant::ClientCredentials {
         check.add(at, "rotates", "client credentials have no refresh token that could rotate");
+    }
+    for (i, limit) in o.limits.iter().enumerate() {
+        check.refers(at, &format!("limits[{i}]"), limit, "limits", check.m.limits.iter().map(|l| l.name.as_str()));
+    }
+    check.distinct(at, "limits", o.limits.iter());
+    if o.grant != Grant::ClientCredentials && !o.token_params.is_empty() {
+        check.add(at, "token_params", "has a use only with grant = \"client_credentials\"");
+    }
+    for (name, value) in &o.token_params {
+        let key = format!("token_params.{name}");
+        if !shape::is_query_key(name) || TOKEN_FIELDS.contains(&name.as_str()) {
+            check.add(at, &key, "is no form field that the manifest may set");
+        }
+        template_slots(check, at, &key, value);
     }
     for (i, scope) in o.scopes.iter().enumerate().filter(|(_, s)| s.is_empty() || s.contains(char::is_whitespace)) {
         check.add(at, &format!("scopes[{i}]"), format!("`{scope}` must be one word"));

@@ -13,6 +13,23 @@ pub(super) fn check(check: &mut Check<'_, '_>) {
         guard(check, &at, c);
         new_only(check, &at, c);
         elsewhere(check, &at, c);
+        never(check, &at, c);
+    }
+}
+
+/// What is never sent is neither granted by name nor fixed.
+fn never(check: &mut Check<'_, '_>, at: &At, c: &Call) {
+    check.distinct(at, "never", c.never.iter());
+    for (i, entry) in c.never.iter().enumerate() {
+        let field = format!("never[{i}]");
+        if c.writes.iter().any(|w| w.eq_ignore_ascii_case(entry)) {
+            check.add(at, &field, format!("`{entry}` is in `writes` too: take it out of one of them"));
+        } else if !c.writes.iter().any(|w| rules_overlap(w, entry)) {
+            check.add(at, &field, format!("no entry of `writes` reaches `{entry}`, so it says nothing"));
+        }
+        if c.fixed.keys().any(|key| rules_overlap(key, entry)) {
+            check.add(at, &field, format!("`{entry}` is fixed by this call"));
+        }
     }
 }
 
@@ -60,7 +77,7 @@ fn elsewhere(check: &mut Check<'_, '_>, at: &At, c: &Call) {
         return;
     }
     for other in check.m.calls.iter().filter(|o| o.name != c.name) {
-        for protected in &other.new_only {
+        for protected in other.new_only.iter().filter(|protected| !c.never.contains(protected)) {
             for (i, entry) in c.writes.iter().enumerate().filter(|(_, w)| rules_overlap(w, protected)) {
                 check.add(
                     at,

@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::error::At;
-use crate::model::{Limit, Reset};
+use crate::model::{AuthKind, Limit, Reset};
 use crate::shape;
 
 const DAY: u64 = 86_400;
@@ -13,8 +13,9 @@ pub(super) fn check(check: &mut Check<'_, '_>) {
     for (i, limit) in m.limits.iter().enumerate() {
         let at = At::item("limits", i, &limit.name);
         one(check, &at, limit);
-        if !m.calls.iter().any(|c| c.limits.contains(&limit.name)) {
-            check.add(&at, "name", "is drawn on by no call: name it in their `limits`");
+        let by_tokens = m.auth.iter().any(|a| matches!(&a.kind, AuthKind::Oauth2(o) if o.limits.contains(&limit.name)));
+        if !by_tokens && !m.calls.iter().any(|c| c.limits.contains(&limit.name)) {
+            check.add(&at, "name", "is drawn on by no call: name it in their `limits`, or in those of an oauth2 [[auth]]");
         }
     }
 }

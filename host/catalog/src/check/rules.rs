@@ -1,4 +1,4 @@
-//! Checks of what holds for the connector as a whole: tags, waiting, support, setup page, waivers, differences.
+//! Checks of what holds for the connector as a whole: tags, waiting, support, setup page, waivers, differences, witnesses.
 
 use super::Check;
 use crate::error::At;
@@ -21,6 +21,33 @@ pub(super) fn check(check: &mut Check<'_, '_>) {
         let at = At::item("differences", i, "");
         for (key, text) in [("brief", &d.brief), ("vendor", &d.vendor), ("followed", &d.followed), ("source", &d.source)] {
             check.words(&at, key, text, 600);
+        }
+    }
+    witnesses(check);
+}
+
+fn witnesses(check: &mut Check<'_, '_>) {
+    let m = check.m;
+    let calls = m.calls.iter().map(|c| c.name.as_str());
+    for (i, w) in m.witnesses.iter().enumerate() {
+        let at = At::item("witnesses", i, &w.name);
+        check.line(&at, "name", &w.name, 200);
+        if w.calls.is_empty() {
+            check.add(&at, "calls", "needs at least one call");
+        }
+        check.distinct(&at, "calls", w.calls.iter());
+        for (j, name) in w.calls.iter().enumerate() {
+            check.refers(&at, &format!("calls[{j}]"), name, "calls", calls.clone());
+        }
+        for (place, why) in &w.explained {
+            let key = format!("explained.{place}");
+            check.words(&at, &key, why, 600);
+            match place.split_once(": ") {
+                Some((call, place)) if !crate::shape::is_blank(place) => {
+                    check.refers(&at, &key, call, "calls", calls.clone());
+                }
+                _ => check.add(&at, &key, "is not of the form `CALL: WHERE`, such as `save: body /skip`"),
+            }
         }
     }
 }

@@ -122,6 +122,7 @@ fn used(m: &Manifest) -> BTreeSet<String> {
                 bare.push(&o.client_id);
                 bare.extend(o.client_secret.as_deref());
                 bare.extend(o.refresh_token.as_deref());
+                texts.extend(o.token_params.values().map(String::as_str));
             }
             AuthKind::Jwt(j) => {
                 bare.push(&j.key);

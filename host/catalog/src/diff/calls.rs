@@ -67,7 +67,8 @@ fn may(changes: &mut Changes, about: &str, old: &Call, new: &Call) {
 
 /// What restrains: less of it is wider, and another of it is wider too.
 fn restraints(changes: &mut Changes, about: &str, old: &Call, new: &Call) {
-    let lists: [(&[String], &[String], &str, &str); 3] = [
+    let lists: [(&[String], &[String], &str, &str); 4] = [
+        (&old.never, &new.never, "never writes", "may now write"),
         (&old.new_only, &new.new_only, "writes for new contacts only", "now writes for contacts who are there as well"),
         (&old.redact, &new.redact, "blanks in the journal", "no longer blanks in the journal"),
         (&old.limits, &new.limits, "draws on the limit", "no longer draws on the limit"),

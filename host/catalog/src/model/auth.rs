@@ -94,6 +94,12 @@ pub struct Oauth2 {
     pub base_from: Option<String>,
     #[serde(default)]
     pub revoke_path: Option<String>,
+    /// Further form fields of a client-credentials token request: name -> template.
+    #[serde(default)]
+    pub token_params: BTreeMap<String, String>,
+    /// Limits, by name, that calls to the token endpoint draw on.
+    #[serde(default)]
+    pub limits: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -111,6 +111,9 @@ pub struct Call {
     /// Fields of `writes` that are refused when the guard found someone.
     #[serde(default)]
     pub new_only: Vec<String>,
+    /// Fields that are never sent although an entry of `writes` covers them; keys are compared without case.
+    #[serde(default)]
+    pub never: Vec<String>,
     /// For a guard: when its answer means "there is someone".
     #[serde(default)]
     pub found: Option<Found>,

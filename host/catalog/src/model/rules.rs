@@ -1,5 +1,7 @@
 //! What holds for the connector as a whole: tags, waiting, effort per sync, what it supports, and its setup page.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,4 +121,26 @@ pub struct Difference {
     pub vendor: String,
     pub followed: String,
     pub source: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WitnessKind {
+    Description,
+    Sdk,
+    Software,
+}
+
+/// Somebody else's word for the requests, which a test compares with ours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    pub kind: WitnessKind,
+    /// Package or file, and its version.
+    pub name: String,
+    /// The calls whose requests it was compared with.
+    pub calls: Vec<String>,
+    /// `CALL: WHERE` -> why it differs there.
+    #[serde(default)]
+    pub explained: BTreeMap<String, String>,
 }

@@ -42,7 +42,7 @@ pub(super) static CREDENTIAL: Table = table(
             "owner",
             Kind::OneOf(&["merchant", "operator", "either"]),
             "`merchant`",
-            "Who types it: the merchant, or the operator of the host for all merchants (an application's own client).",
+            "Who sets it: the merchant in the form; the operator of the host for all merchants (`--operator-credentials`), such as an application's own client; or `either`: the operator's values are used unless the merchant types own ones, then all such fields must be the merchant's.",
         ),
         may("modes", Kind::Texts, "all modes", "Only asked for in these modes; each is the `mode` of an `[[auth]]`."),
         may("optional", Kind::Flag, "false", "May be left empty."),

@@ -1,4 +1,5 @@
-//! The part of the file that holds for the connector as a whole: tags, waiting, effort, support, setup page, differences.
+//! The part of the file that holds for the connector as a whole: tags, waiting, effort, support, setup page, differences,
+//! witnesses.
 
 use super::{Kind, Table, may, must, table};
 
@@ -17,7 +18,7 @@ pub(super) static TAGS: Table = table(
             "fold",
             Kind::OneOf(&["lower", "slug", "none"]),
             "`none`",
-            "`lower`: lower case. `slug`: lower-case ASCII letters and digits, anything else becomes one `_`.",
+            "`lower`: lower case. `slug`: lower-case ASCII letters and digits, anything else becomes one `_`. Length and characters are held against the folded name; a tag that does not fit is left out of a sync with a warning. Folding what is sent is the connector's.",
         ),
         may("forbid", Kind::Text, "none", "Characters that a tag may not hold."),
         may("separator", Kind::Text, "none", "For `string`, and only there: what stands between tags. A tag may not hold it."),
@@ -87,5 +88,24 @@ pub(super) static DIFFERENCE: Table = table(
         must("vendor", Kind::Text, "What the vendor says."),
         must("followed", Kind::Text, "Which was followed, and why."),
         must("source", Kind::Text, "Where the vendor says so."),
+    ],
+);
+
+pub(super) static WITNESS: Table = table(
+    "Whose word, besides the fixtures, stands for the requests: a test compares what a witness sends or demands with what the fixtures expect.",
+    &[
+        must(
+            "kind",
+            Kind::OneOf(&["description", "sdk", "software"]),
+            "The vendor's own API description, the vendor's client library, or the vendor's software itself.",
+        ),
+        must("name", Kind::Text, "The package or file, and its version: `@acme/client 1.2.3`."),
+        must("calls", Kind::Texts, "The calls whose requests it was compared with; not empty."),
+        may(
+            "explained",
+            Kind::TextMap,
+            "none",
+            "`CALL: WHERE` -> why it differs there, such as `\"save: body /skip\"`. Every difference must be explained, and every explanation needed.",
+        ),
     ],
 );

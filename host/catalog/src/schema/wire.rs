@@ -41,7 +41,7 @@ pub(super) static LIMIT: Table = table(
             "scope",
             Kind::OneOf(&["connection", "account", "credential", "app", "host-ip"]),
             "`connection`",
-            "Who shares it. `account` = connections whose verify returned the same account id.",
+            "Who shares it. `account` = connections whose verify returned the same account id; `credential` = connections with equal credentials; `app` = all merchants of the connector, or with OAuth all who connect with the same client id.",
         ),
         may(
             "requests",
@@ -54,7 +54,7 @@ pub(super) static LIMIT: Table = table(
             "reset",
             Kind::OneOf(&["rolling", "utc", "account-midnight"]),
             "`rolling`",
-            "When the window starts anew; the last two only with `per_s = 86400`.",
+            "When the window starts anew; the last two only with `per_s = 86400`. `account-midnight` is midnight where the account is, which the host cannot know: it counts the last 24 hours, which is safe for any midnight, until a header shows that the vendor began to count anew.",
         ),
         may("concurrency", Kind::Whole(1, 1000), "none", "At most so many at once. A limit has this, a window, or both."),
         may(
@@ -140,6 +140,12 @@ pub(super) static CALL: Table = table(
             Kind::Texts,
             "none",
             "Entries of `writes` that are refused when the guard found someone. Needs `guard`; and any other call that writes such a field needs a guard as well.",
+        ),
+        may(
+            "never",
+            Kind::Texts,
+            "none",
+            "Fields that are never sent although an entry of `writes` covers them, for vendors whose own fields and the merchant's stand side by side. Keys are compared without case.",
         ),
         may("found", Kind::Table(&FOUND), "none", ""),
         may(

@@ -12,7 +12,7 @@ pub struct RuleError {
     pub problem: String,
 }
 
-pub(super) const RULE: &str = "allowed: a JSON pointer (`/contact/email`; `*` any key or index, `abc*` keys that begin so, `abc#` such keys ending in digits, a last `/**` anything below), `form:key`, or `form:key#/pointer`; `{setting:NAME}` and `{fact:NAME}` stand for a name";
+pub(super) const RULE: &str = "allowed: a JSON pointer (`/contact/email`; `*` any key or index, `abc*` keys that begin so, `abc#` such keys ending in digits, `*abc` keys that end so, a last `/**` anything below), `form:key`, or `form:key#/pointer`; `{setting:NAME}` and `{fact:NAME}` stand for a name";
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(super) enum Seg {
     Prefix(String),
     /// Begins so and goes on with nothing but digits, at least one.
     Digits(String),
+    /// Ends so and has at least one character before that.
+    Suffix(String),
     Any,
     /// This key and anything below it. Only last.
     Rest,
@@ -35,6 +37,7 @@ impl Seg {
             Self::Digits(text) => {
                 key.strip_prefix(text.as_str()).is_some_and(|tail| !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_digit()))
             }
+            Self::Suffix(text) => key.len() > text.len() && key.ends_with(text.as_str()),
             Self::Any | Self::Rest => true,
         }
     }
@@ -51,6 +54,12 @@ impl Seg {
             (a, Self::Exact(b)) => a.matches(b),
             (Self::Prefix(a) | Self::Digits(a), Self::Prefix(b) | Self::Digits(b)) => {
                 a.starts_with(b.as_str()) || b.starts_with(a.as_str())
+            }
+            (Self::Suffix(a), Self::Suffix(b)) => a.ends_with(b.as_str()) || b.ends_with(a.as_str()),
+            // `a*` and `*b` meet in `a...b`.
+            (Self::Suffix(_), Self::Prefix(_)) | (Self::Prefix(_), Self::Suffix(_)) => true,
+            (Self::Suffix(end), Self::Digits(_)) | (Self::Digits(_), Self::Suffix(end)) => {
+                end.bytes().last().is_none_or(|b| b.is_ascii_digit())
             }
         }
     }
@@ -80,6 +89,7 @@ enum Tail {
     Exact,
     Prefix,
     Digits,
+    Suffix,
     Any,
     Rest,
 }
@@ -166,6 +176,8 @@ impl SegTemplate {
             (stem, Tail::Prefix)
         } else if let Some(stem) = text.strip_suffix('#') {
             (stem, Tail::Digits)
+        } else if let Some(stem) = text.strip_prefix('*') {
+            (stem, Tail::Suffix)
         } else {
             (text, Tail::Exact)
         };
@@ -190,6 +202,7 @@ impl SegTemplate {
             Tail::Exact => Seg::Exact(text),
             Tail::Prefix => Seg::Prefix(text),
             Tail::Digits => Seg::Digits(text),
+            Tail::Suffix => Seg::Suffix(text),
             Tail::Any => Seg::Any,
             Tail::Rest => Seg::Rest,
         }
@@ -198,6 +211,7 @@ impl SegTemplate {
     fn widest(&self) -> Seg {
         match self.parts.first() {
             Some(Part::Place(_)) => Seg::Any,
+            Some(Part::Text(_)) if self.is_open() && self.tail == Tail::Suffix => Seg::Any,
             Some(Part::Text(text)) if self.is_open() => Seg::Prefix(text.clone()),
             Some(Part::Text(text)) => self.seg(text.clone()),
             None => self.seg(String::new()),

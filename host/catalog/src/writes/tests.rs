@@ -48,6 +48,9 @@ fn a_json_leaf_passes_only_when_an_entry_covers_it() {
         (&["/*/email"], json!([{"email": "a"}, "b"]), Some("/1")),
         (&["/f*"], json!({"f1234": 1, "fax": 2}), None),
         (&["/f*"], json!({"f": 1}), Some("/f")),
+        (&["/*__c"], json!({"Tier__c": 1}), None),
+        (&["/*__c"], json!({"__c": 1}), Some("/__c")),
+        (&["/*__c"], json!({"HasOptedOut": true}), Some("/HasOptedOut")),
         (&["/f#"], json!({"f1234": "x"}), None),
         (&["/f#"], json!({"fax": "x"}), Some("/fax")),
         (&["/f#"], json!({"f12a": "x"}), Some("/f12a")),
@@ -172,6 +175,21 @@ fn fields_for_new_contacts_are_found() {
 }
 
 #[test]
+fn what_is_never_sent_is_refused_in_any_spelling_and_below_any_pattern() {
+    let rules = CallRules::of(&Call { never: vec!["/data/*/Email_Opt_Out".into()], ..call(&["/data/*/*"], &[], json!({})) }).unwrap();
+    let rules = rules.bind(|_| None, |_| None);
+    assert_eq!(rules.check_json(&json!({"data": [{"Affiliate_Code": "x"}]})), Ok(()));
+    for key in ["Email_Opt_Out", "email_opt_out", "EMAIL_OPT_OUT"] {
+        let refused = rules.check_json(&json!({"data": [{"Affiliate_Code": "x"}, {key: false}]})).unwrap_err();
+        assert_eq!((refused.path.as_str(), refused.why), ("/data/1/email_opt_out", Why::Never), "{key}");
+    }
+    let form = CallRules::of(&Call { never: vec!["form:optout".into()], ..call(&["form:*"], &[], json!({})) }).unwrap();
+    let form = form.bind(|_| None, |_| None);
+    assert_eq!(form.check_form(&[("vars", "x")]), Ok(()));
+    assert!(form.check_form(&[("OptOut", "x")]).is_err());
+}
+
+#[test]
 fn entries_that_could_meet_overlap() {
     for (a, b, expected) in [
         ("/status", "/status", true),
@@ -182,6 +200,11 @@ fn entries_that_could_meet_overlap() {
         ("/status", "/states", false),
         ("/f#", "/first", false),
         ("/f#", "/f12", true),
+        ("/*__c", "/Tier__c", true),
+        ("/*__c", "/HasOptedOut", false),
+        ("/*__c", "/T*", true),
+        ("/*__c", "/*__r", false),
+        ("/*__c", "/f#", false),
         ("/{setting:x}", "/status", true),
         ("/p_{setting:x}", "/status", false),
         ("form:a", "/a", false),

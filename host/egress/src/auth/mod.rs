@@ -5,7 +5,9 @@ mod apply;
 mod jwt;
 mod signature;
 mod token;
+mod token_answer;
 
 pub(crate) use apply::{Applied, apply, header_names};
 pub(crate) use jwt::key as jwt_key;
-pub(crate) use token::{LiveToken, REFUSED_MS, TokenCall, Tokens, parse_answer};
+pub(crate) use token::{LiveToken, REFUSED_MS, Refused, TokenAsk, TokenCall, Tokens};
+pub(crate) use token_answer::{NoToken, read as read_token};

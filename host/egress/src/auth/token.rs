@@ -1,5 +1,5 @@
-//! OAuth 2 tokens: what a token request holds, what its answer means, and one refresher at a time per credential. Sends
-//! nothing itself.
+//! OAuth 2 tokens: what a request to the token endpoint holds, and one refresher at a time per credential. Sends nothing
+//! itself; what an answer means is in `token_answer`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use crm_catalog::model::{ClientAuth, Grant, Oauth2};
 use crm_contract::secrets::Token;
 use http::HeaderValue;
 use parking_lot::Mutex;
-use serde_json::Value;
+use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 
 use crate::echo::Echo;
 use crate::error::Refusal;
-use crate::values::{Values, slot_or_template};
+use crate::values::{Values, parse, slot_or_template};
 
 /// A token is renewed this long before it ends.
 const MARGIN_MS: u64 = 30_000;
@@ -45,7 +45,7 @@ impl LiveToken {
 /// One credential's refresher: whoever holds the lock renews, all others wait and use what came of it.
 #[derive(Default)]
 pub(crate) struct Flight {
-    pub lock: tokio::sync::Mutex<Refused>,
+    pub lock: Arc<tokio::sync::Mutex<Refused>>,
 }
 
 /// The version of the token that the vendor last refused to renew, until when that stands, and why.
@@ -61,39 +61,60 @@ impl Tokens {
     pub(crate) fn flight(&self, key: String) -> Arc<Flight> {
         let mut flights = self.flights.lock();
         if flights.len() >= MAX_FLIGHTS {
-            flights.retain(|_, f| Arc::strong_count(f) > 1);
+            // A lock that someone holds is referred to by its guard, too.
+            flights.retain(|_, f| Arc::strong_count(f) > 1 || Arc::strong_count(&f.lock) > 1);
         }
         flights.entry(key).or_default().clone()
     }
 }
 
-/// The fields and the header of a token request.
+/// What is asked of the token endpoint.
+pub(crate) enum TokenAsk<'a> {
+    /// A token: with the kept refresh token, the typed one, or the client alone, as the grant says.
+    Renew(Option<&'a Token>),
+    /// The merchant came back from the consent page with this code.
+    Code { code: &'a str, redirect_uri: &'a str, verifier: Option<&'a str> },
+    /// The end of a token (RFC 7009).
+    Revoke(&'a Token),
+}
+
+/// The fields and the header of a request to the token endpoint. No `Debug`.
 pub(crate) struct TokenCall {
     pub form: Zeroizing<String>,
     pub authorization: Option<HeaderValue>,
 }
 
 impl TokenCall {
-    /// `stored` is the token kept from an earlier renewal: its refresh token replaces the one that was typed in.
-    pub(crate) fn new(oauth: &Oauth2, values: &Values<'_>, stored: Option<&Token>) -> Result<Self, Refusal> {
+    pub(crate) fn new(oauth: &Oauth2, values: &Values<'_>, ask: &TokenAsk<'_>) -> Result<Self, Refusal> {
         let slot = |name: &str| -> Result<Option<Zeroizing<String>>, Refusal> {
             Ok(values.fill(&slot_or_template(name).map_err(Refusal::Manifest)?).map(|f| f.real))
         };
-        let need = |name: &str| -> Result<Zeroizing<String>, Refusal> {
-            slot(name)?.ok_or_else(|| Refusal::Credentials(format!("{name} is missing")))
-        };
-        let id = need(&oauth.client_id)?;
+        let id = slot(&oauth.client_id)?.ok_or_else(|| Refusal::Credentials(format!("{} is missing", oauth.client_id)))?;
         let secret = oauth.client_secret.as_deref().map(slot).transpose()?.flatten();
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        match oauth.grant {
-            Grant::ClientCredentials => {
+        let mut form = Serializer::new(String::new());
+        match ask {
+            TokenAsk::Code { code, redirect_uri, verifier } => {
+                form.append_pair("grant_type", "authorization_code").append_pair("code", code).append_pair("redirect_uri", redirect_uri);
+                form.extend_pairs(verifier.map(|v| ("code_verifier", v)));
+            }
+            TokenAsk::Revoke(token) => match &token.refresh {
+                // Its end is the end of the access tokens that were made with it.
+                Some(refresh) => drop(form.append_pair("token", refresh).append_pair("token_type_hint", "refresh_token")),
+                None => drop(form.append_pair("token", &token.access).append_pair("token_type_hint", "access_token")),
+            },
+            TokenAsk::Renew(_) if oauth.grant == Grant::ClientCredentials => {
                 form.append_pair("grant_type", "client_credentials");
                 if !oauth.scopes.is_empty() {
                     form.append_pair("scope", &oauth.scopes.join(" "));
                 }
+                for (name, template) in &oauth.token_params {
+                    if let Some(value) = values.fill(&parse(template).map_err(Refusal::Manifest)?) {
+                        form.append_pair(name, &value.real);
+                    }
+                }
             }
-            // The code itself was redeemed when the merchant connected; what is left of it is its refresh token.
-            Grant::RefreshToken | Grant::Code => {
+            TokenAsk::Renew(stored) => {
+                // The kept one replaces the one that was typed in.
                 let kept = stored.and_then(|t| t.refresh.as_deref());
                 let typed = oauth.refresh_token.as_deref().map(slot).transpose()?.flatten();
                 let refresh = kept.or(typed.as_ref().map(|t| t.as_str()));
@@ -103,44 +124,20 @@ impl TokenCall {
         }
         let mut authorization = None;
         match (oauth.client_auth, &secret) {
-            (ClientAuth::Basic, Some(secret)) => {
-                let pair = Zeroizing::new(format!("{}:{}", *id, **secret));
-                let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
-                let mut value = HeaderValue::from_str(&text).map_err(|_| Refusal::Auth("client id or secret".into()))?;
-                value.set_sensitive(true);
-                authorization = Some(value);
-            }
-            (ClientAuth::Form, Some(secret)) => {
-                form.append_pair("client_id", &id).append_pair("client_secret", secret);
-            }
-            (_, None) => {
-                form.append_pair("client_id", &id);
-            }
+            (ClientAuth::Basic, Some(secret)) => authorization = Some(basic(&id, secret)?),
+            (ClientAuth::Form, Some(secret)) => drop(form.append_pair("client_id", &id).append_pair("client_secret", secret)),
+            (_, None) => drop(form.append_pair("client_id", &id)),
         }
         Ok(Self { form: Zeroizing::new(form.finish()), authorization })
     }
 }
 
-/// Reads a token answer. `Err` carries the vendor's error word (`invalid_grant`), or `None` when the body is no such answer.
-pub(crate) fn parse_answer(oauth: &Oauth2, body: &[u8], stored: Option<&Token>, now: u64) -> Result<Token, Option<String>> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| None)?;
-    let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|s| !s.is_empty());
-    let Some(access) = text("access_token") else {
-        // Some vendors report the error in a 200; only a plain word of it is repeated.
-        let word: Option<String> = text("error").map(|e| e.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect());
-        return Err(word);
-    };
-    let stated = match body.get("expires_in") {
-        Some(Value::Number(n)) => n.as_f64(),
-        Some(Value::String(s)) => s.parse::<f64>().ok(),
-        _ => None,
-    };
-    let life_ms = stated.filter(|s| *s > 0.0).map(|s| (s * 1_000.0) as u64).or(oauth.lifetime_s.map(|s| u64::from(s) * 1_000));
-    Ok(Token {
-        access: access.to_owned(),
-        refresh: text("refresh_token").map(str::to_owned).or_else(|| stored.and_then(|t| t.refresh.clone())),
-        expires_at: life_ms.map(|life| now.saturating_add(life)),
-        base: oauth.base_from.as_deref().and_then(text).map(|b| b.trim_end_matches('/').to_owned()),
-        version: stored.map_or(0, |t| t.version),
-    })
+/// RFC 6749, 2.3.1: both halves are form-encoded before they are joined.
+fn basic(id: &str, secret: &str) -> Result<HeaderValue, Refusal> {
+    let encoded = |text: &str| Zeroizing::new(byte_serialize(text.as_bytes()).collect::<String>());
+    let pair = Zeroizing::new(format!("{}:{}", *encoded(id), *encoded(secret)));
+    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+    let mut value = HeaderValue::from_str(&text).map_err(|_| Refusal::Auth("client id or secret".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }

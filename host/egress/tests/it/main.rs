@@ -4,6 +4,7 @@ mod auth_kinds;
 mod bounds;
 mod checks;
 mod echoes;
+mod grants;
 mod journal;
 mod limits;
 mod oauth;

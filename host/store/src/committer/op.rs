@@ -111,6 +111,22 @@ pub(crate) enum Op {
         rows: Vec<Write>,
         reply: Reply<()>,
     },
+    /// Announces a token's renewal if the token has this version (0 = there is none) and nobody else has announced it. Answers
+    /// whether it is now ours.
+    BeginRenewal {
+        token: Vec<u8>,
+        marker: Vec<u8>,
+        expect: u64,
+        now: u64,
+        rows: Vec<Write>,
+        reply: Reply<bool>,
+    },
+    /// Takes the announcement back, if it is still of this version.
+    EndRenewal {
+        marker: Vec<u8>,
+        expect: u64,
+        reply: Reply<()>,
+    },
     /// Ends the thread after what came before is on disk.
     Close {
         reply: Reply<()>,
@@ -128,7 +144,7 @@ impl Op {
                 let puts: usize = puts.iter().map(|p| p.json.as_ref().map_or(64, String::len)).sum();
                 puts + jobs.iter().map(|j| 2 * rows(&j.rows)).sum::<usize>()
             }
-            Op::Step { rows: written, .. } | Op::SaveToken { rows: written, .. } => rows(written),
+            Op::Step { rows: written, .. } | Op::SaveToken { rows: written, .. } | Op::BeginRenewal { rows: written, .. } => rows(written),
             Op::Finish { ending, .. } => 2 * rows(&ending.job_rows) + rows(&ending.attempt_rows) + rows(&ending.contact_rows),
             Op::Seal { rows: all, .. } => all.iter().map(|r| rows(r)).sum(),
             _ => 64,

@@ -93,6 +93,14 @@ impl Planner {
                 let result = self.save_token(&key, expect, rows);
                 self.answer(reply, result)
             }
+            Op::BeginRenewal { token, marker, expect, now, rows, reply } => {
+                let result = self.begin_renewal(&token, &marker, expect, now, rows);
+                self.answer(reply, result)
+            }
+            Op::EndRenewal { marker, expect, reply } => {
+                let result = self.end_renewal(marker, expect);
+                self.answer(reply, result)
+            }
             Op::Close { reply } => self.answer(reply, Ok(())),
         }
     }

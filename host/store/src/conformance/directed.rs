@@ -236,6 +236,35 @@ pub async fn tokens_are_saved_by_compare_and_swap(factory: &dyn Factory) {
     assert_eq!(source.save_token("main", &token("c", 2)).await, Err(CredentialError::Conflict));
 }
 
+pub async fn one_renewal_at_a_time_may_spend_a_token(factory: &dyn Factory) {
+    let store = factory.open(1);
+    let (one, other) = (store.credentials(&whose()), store.credentials(&whose()));
+    // Before there is a token (the first is had with what the merchant typed) as well as after.
+    one.begin_renewal("main", 0, 1_000, 26_000).await.unwrap();
+    assert_eq!(other.begin_renewal("main", 0, 1_001, 26_001).await, Err(CredentialError::Busy));
+    other.begin_renewal("second", 0, 1_001, 26_001).await.unwrap();
+    one.save_token("main", &token("a", 0)).await.unwrap();
+    assert_eq!(other.begin_renewal("main", 0, 1_002, 26_002).await, Err(CredentialError::Conflict), "the loser reads again");
+    // A renewal that brought nothing gives way at once; one whose host died gives way when its time is over.
+    other.begin_renewal("main", 1, 2_000, 27_000).await.unwrap();
+    other.end_renewal("main", 0).await.unwrap();
+    assert_eq!(one.begin_renewal("main", 1, 2_001, 27_001).await, Err(CredentialError::Busy), "that was the end of another one");
+    other.end_renewal("main", 1).await.unwrap();
+    one.begin_renewal("main", 1, 2_002, 27_002).await.unwrap();
+    store.close().await.unwrap();
+    let store = factory.open(2);
+    let third = store.credentials(&whose());
+    assert_eq!(third.begin_renewal("main", 1, 27_001, 60_000).await, Err(CredentialError::Busy));
+    third.begin_renewal("main", 1, 27_002, 60_000).await.unwrap();
+    // Tokens sealed with new credentials are none of the old ones' successors.
+    let slots = BTreeMap::from([("key".to_owned(), "new".to_owned())]);
+    store.seal_with(&whose(), slots, BTreeMap::from([("main".to_owned(), token("c", 77))])).await.unwrap();
+    assert_eq!(third.save_token("main", &token("d", 1)).await, Err(CredentialError::Conflict));
+    let kept = third.token("main").await.ok().flatten().unwrap();
+    assert_eq!((kept.access.as_str(), kept.version), ("c", 77));
+    third.begin_renewal("main", 77, 27_003, 60_000).await.unwrap();
+}
+
 pub async fn forgotten_credentials_are_gone_after_reopening(factory: &dyn Factory) {
     let store = factory.open(1);
     store.seal(&whose(), BTreeMap::from([("key".to_owned(), "s".to_owned())])).await.unwrap();

@@ -21,6 +21,8 @@ struct Kept {
     bound: (String, String),
     slots: BTreeMap<String, String>,
     tokens: BTreeMap<String, (Token, (String, String))>,
+    /// Announced renewals: version, and until when.
+    renewals: BTreeMap<String, (u64, u64)>,
 }
 
 fn place(whose: &Whose) -> (String, String) {
@@ -36,8 +38,9 @@ fn copy(token: &Token, version: u64) -> Token {
 }
 
 impl Vault {
-    pub(super) fn put(&mut self, whose: &Whose, slots: BTreeMap<String, String>) {
-        self.kept.insert(place(whose), Kept { bound: bound(whose), slots, tokens: BTreeMap::new() });
+    pub(super) fn put(&mut self, whose: &Whose, slots: BTreeMap<String, String>, tokens: BTreeMap<String, Token>) {
+        let tokens = tokens.into_iter().map(|(auth, token)| (auth, (token, bound(whose)))).collect();
+        self.kept.insert(place(whose), Kept { bound: bound(whose), slots, tokens, renewals: BTreeMap::new() });
     }
 
     pub(super) fn forget(&mut self, whose: &Whose) {
@@ -57,6 +60,24 @@ impl Vault {
             None => Ok(None),
             Some((token, to)) if *to == bound(whose) => Ok(Some(copy(token, token.version))),
             Some(_) => Err(CredentialError::Unopenable),
+        }
+    }
+
+    fn begin(&mut self, whose: &Whose, auth: &str, version: u64, now: u64, until: u64) -> Result<(), CredentialError> {
+        let kept = self.kept.entry(place(whose)).or_default();
+        if kept.tokens.get(auth).map_or(0, |(old, _)| old.version) != version {
+            return Err(CredentialError::Conflict);
+        }
+        if kept.renewals.get(auth).is_some_and(|(of, end)| *of == version && *end > now) {
+            return Err(CredentialError::Busy);
+        }
+        kept.renewals.insert(auth.to_owned(), (version, until));
+        Ok(())
+    }
+
+    fn end(&mut self, whose: &Whose, auth: &str, version: u64) {
+        if let Some(kept) = self.kept.get_mut(&place(whose)) {
+            kept.renewals.retain(|of, (announced, _)| of != auth || *announced != version);
         }
     }
 
@@ -87,5 +108,14 @@ impl CredentialSource for Handle {
 
     async fn save_token(&self, auth: &str, token: &Token) -> Result<(), CredentialError> {
         self.model.world.lock().secrets.save(&self.whose, auth, token)
+    }
+
+    async fn begin_renewal(&self, auth: &str, version: u64, now: u64, until: u64) -> Result<(), CredentialError> {
+        self.model.world.lock().secrets.begin(&self.whose, auth, version, now, until)
+    }
+
+    async fn end_renewal(&self, auth: &str, version: u64) -> Result<(), CredentialError> {
+        self.model.world.lock().secrets.end(&self.whose, auth, version);
+        Ok(())
     }
 }

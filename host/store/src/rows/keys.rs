@@ -201,6 +201,7 @@ fn kind_byte(kind: Kind) -> u8 {
         Kind::Import => 6,
         Kind::Idempotency => 7,
         Kind::Host => 8,
+        Kind::Authorization => 9,
     }
 }
 
@@ -214,6 +215,7 @@ pub(crate) fn kind_of(byte: u8) -> Option<Kind> {
         6 => Kind::Import,
         7 => Kind::Idempotency,
         8 => Kind::Host,
+        9 => Kind::Authorization,
         _ => return None,
     })
 }

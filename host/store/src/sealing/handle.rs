@@ -9,12 +9,13 @@ use crm_contract::secrets::{Secrets, Token};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{MasterKey, SealedRow, open, seal, token_name};
+use super::{MasterKey, SealedRow, open, renewal_name, seal, token_name};
 use crate::committer::Committer;
 use crate::committer::op::Op;
 use crate::limits;
 use crate::port::{StoreError, Whose};
 use crate::reads::Reader;
+use crate::rows::envelope::Write;
 use crate::rows::{envelope, keys, tables};
 
 pub(crate) struct Handle {
@@ -60,6 +61,37 @@ fn unavailable(error: StoreError) -> CredentialError {
     }
 }
 
+/// A token's key and its sealed rows.
+pub(crate) fn token_rows(
+    keys: &MasterKey,
+    whose: &Whose,
+    auth: &str,
+    token: &Token,
+    version: u64,
+) -> Result<(Vec<u8>, Vec<Write>), StoreError> {
+    let name = token_name(auth);
+    let inner =
+        Inner { access: token.access.clone(), refresh: token.refresh.clone(), expires_at: token.expires_at, base: token.base.clone() };
+    let unwritable = |_| StoreError::Unusable("a token cannot be written".into());
+    let plain = serde_json::to_vec(&inner).map(Zeroizing::new).map_err(unwritable)?;
+    if plain.len() > limits::SECRET_BYTES {
+        return Err(StoreError::TooLarge { bytes: plain.len(), limit: limits::SECRET_BYTES });
+    }
+    let row = seal(keys, whose, &name, version, &plain)?;
+    let key = keys::secret(&whose.organization, &whose.connection, &name);
+    let rows = envelope::wrap(key.clone(), &tables::encode(&row)?);
+    Ok((key, rows))
+}
+
+impl Handle {
+    fn named(&self, name: &str) -> Result<Vec<u8>, CredentialError> {
+        if name.len() > keys::MAX_PART {
+            return Err(CredentialError::Unavailable("the name of the token is too long".into()));
+        }
+        Ok(keys::secret(&self.whose.organization, &self.whose.connection, name))
+    }
+}
+
 #[async_trait]
 impl CredentialSource for Handle {
     async fn unseal(&self) -> Result<Secrets, CredentialError> {
@@ -94,20 +126,23 @@ impl CredentialSource for Handle {
     }
 
     async fn save_token(&self, auth: &str, token: &Token) -> Result<(), CredentialError> {
-        let name = token_name(auth);
-        if name.len() > keys::MAX_PART {
-            return Err(CredentialError::Unavailable("the name of the token is too long".into()));
-        }
-        let inner =
-            Inner { access: token.access.clone(), refresh: token.refresh.clone(), expires_at: token.expires_at, base: token.base.clone() };
-        let plain = serde_json::to_vec(&inner).map(Zeroizing::new).map_err(|_| CredentialError::Unavailable("not writable".into()))?;
-        if plain.len() > limits::SECRET_BYTES {
-            return Err(CredentialError::Unavailable("the token is too long".into()));
-        }
-        let row = seal(&self.key, &self.whose, &name, token.version + 1, &plain).map_err(unavailable)?;
-        let key = keys::secret(&self.whose.organization, &self.whose.connection, &name);
-        let rows = envelope::wrap(key.clone(), &tables::encode(&row).map_err(unavailable)?);
+        self.named(&token_name(auth))?;
+        let (key, rows) = token_rows(&self.key, &self.whose, auth, token, token.version + 1).map_err(unavailable)?;
         let expect = token.version;
         self.committer.ask(|reply| Op::SaveToken { key, expect, rows, reply }).await.map_err(unavailable)
+    }
+
+    async fn begin_renewal(&self, auth: &str, version: u64, now: u64, until: u64) -> Result<(), CredentialError> {
+        let token = self.named(&token_name(auth))?;
+        let marker = self.named(&renewal_name(auth))?;
+        let row = SealedRow::marker(version, until);
+        let rows = envelope::wrap(marker.clone(), &tables::encode(&row).map_err(unavailable)?);
+        let ours = self.committer.ask(|reply| Op::BeginRenewal { token, marker, expect: version, now, rows, reply }).await;
+        if ours.map_err(unavailable)? { Ok(()) } else { Err(CredentialError::Busy) }
+    }
+
+    async fn end_renewal(&self, auth: &str, version: u64) -> Result<(), CredentialError> {
+        let marker = self.named(&renewal_name(auth))?;
+        self.committer.ask(|reply| Op::EndRenewal { marker, expect: version, reply }).await.map_err(unavailable)
     }
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::own_credentials::OwnCredentials;
 use super::records::{self, Paged};
-use super::{ServiceError, Versioned, connectors, error, form};
+use super::{ServiceError, Versioned, authorization, connectors, error, form};
 use crate::context::Context;
 use crate::domain::{Connection, ConnectionState};
 use crate::ids::new_id;
@@ -31,15 +31,30 @@ pub struct NewConnection {
 
 /// Checks the form, makes the test call, and only then keeps anything: sealed credentials first, the connection last.
 pub async fn create(context: &Context, organization: &str, new: NewConnection) -> Result<Versioned<Connection>, ServiceError> {
-    let connectors::Connector { digest, manifest } =
+    let Draft { digest, manifest, connection, own } = draft(context, organization, new)?;
+    authorization::not_needed(&manifest, &connection.mode)?;
+    keep_new(context, &digest, &manifest, connection, &Arc::new(own)).await
+}
+
+/// A connection that is not kept yet.
+pub(super) struct Draft {
+    pub(super) digest: Digest,
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) connection: Connection,
+    pub(super) own: OwnCredentials,
+}
+
+/// What the form makes of it. Nothing is asked of the vendor yet.
+pub(super) fn draft(context: &Context, organization: &str, new: NewConnection) -> Result<Draft, ServiceError> {
+    let connectors::Connector { digest, manifest, .. } =
         connectors::one(context, &new.connector).map_err(|_| ServiceError::invalid("connector", "there is no such connector"))?;
     let mode = form::check_mode(&manifest, new.mode.as_deref())?;
-    let checked = form::check_credentials(&manifest, &mode, new.credentials)?;
+    let checked = check_typed(context, &manifest, &mode, new.credentials)?;
     let mut settings = form::check_settings(&manifest, &new.settings)?;
     settings.extend(checked.plain);
     let name = form::optional_line("name", new.name.as_deref(), 100)?.unwrap_or_else(|| manifest.connector.name.clone());
     let now = context.now();
-    let mut connection = Connection {
+    let connection = Connection {
         id: new_id("con", now),
         organization: organization.to_owned(),
         connector: manifest.connector.slug.clone(),
@@ -60,11 +75,38 @@ pub async fn create(context: &Context, organization: &str, new: NewConnection) -
         verified: now,
         prepared: None,
     };
-    let own = Arc::new(OwnCredentials::new(checked.secrets));
-    let account = verify(context, &digest, &manifest, &connection, own.clone()).await?;
+    Ok(Draft { digest, manifest, connection, own: OwnCredentials::new(checked.secrets) })
+}
+
+/// The form's check, knowing what the operator has set.
+fn check_typed(
+    context: &Context,
+    manifest: &Manifest,
+    mode: &str,
+    given: BTreeMap<String, Zeroizing<String>>,
+) -> Result<form::CheckedCredentials, ServiceError> {
+    let operator = &context.config.operator;
+    let missing = operator.missing(manifest, mode);
+    if !missing.is_empty() {
+        let message = format!("the operator of this host must set {} for {} first", missing.join(", "), manifest.connector.slug);
+        return Err(ServiceError::conflict("operator_credentials_missing", message));
+    }
+    form::check_credentials_beside(manifest, mode, given, &operator.offered(manifest))
+}
+
+/// Makes the test call; keeps the credentials and then the connection if the vendor accepts them.
+pub(super) async fn keep_new(
+    context: &Context,
+    digest: &Digest,
+    manifest: &Arc<Manifest>,
+    mut connection: Connection,
+    own: &Arc<OwnCredentials>,
+) -> Result<Versioned<Connection>, ServiceError> {
+    let account = verify(context, digest, manifest, &connection, own.clone()).await?;
     connection.facts = account.facts.clone();
     connection.account = account;
-    keep_credentials(context, &connection, &own).await?;
+    connection.verified = context.now();
+    keep_credentials(context, &connection, own).await?;
     match records::save(context, &connection, 0).await {
         Ok(version) => Ok(Versioned { value: connection, version }),
         Err(error) => {
@@ -114,33 +156,57 @@ pub async fn reverify(
     credentials: Option<BTreeMap<String, Zeroizing<String>>>,
 ) -> Result<Versioned<Connection>, ServiceError> {
     let (Versioned { value: mut connection, .. }, digest, manifest) = usable(context, organization, id).await?;
-    let old_account = connection.account.id.clone();
     let own = match credentials {
         None => None,
         Some(given) => {
-            let checked = form::check_credentials(&manifest, &connection.mode, given)?;
-            connection.settings.retain(|pair| manifest.credential(&pair.key).is_none());
-            connection.settings.extend(checked.plain);
-            connection.host = merchant_host(&manifest, &connection.settings);
-            connection.last4 = checked.last4;
-            Some(Arc::new(OwnCredentials::new(checked.secrets)))
+            authorization::not_needed(&manifest, &connection.mode)?;
+            Some(Arc::new(retyped(context, &manifest, &mut connection, given)?))
         }
     };
+    keep_again(context, &digest, &manifest, connection, own).await
+}
+
+/// Puts newly typed credentials in the place of the old ones, in memory.
+pub(super) fn retyped(
+    context: &Context,
+    manifest: &Manifest,
+    connection: &mut Connection,
+    given: BTreeMap<String, Zeroizing<String>>,
+) -> Result<OwnCredentials, ServiceError> {
+    let checked = check_typed(context, manifest, &connection.mode, given)?;
+    connection.settings.retain(|pair| manifest.credential(&pair.key).is_none());
+    connection.settings.extend(checked.plain);
+    connection.host = merchant_host(manifest, &connection.settings);
+    connection.last4 = checked.last4;
+    Ok(OwnCredentials::new(checked.secrets))
+}
+
+/// Makes the test call of a connection that exists, with its `own` new credentials or the stored ones; keeps them and resumes parked
+/// jobs if the vendor accepts them.
+pub(super) async fn keep_again(
+    context: &Context,
+    digest: &Digest,
+    manifest: &Arc<Manifest>,
+    connection: Connection,
+    own: Option<Arc<OwnCredentials>>,
+) -> Result<Versioned<Connection>, ServiceError> {
+    let (organization, id) = (connection.organization.clone(), connection.id.clone());
+    let old_account = connection.account.id.clone();
     let source: Arc<dyn CredentialSource> = match &own {
         Some(own) => own.clone(),
         None => context.store.credentials(&connection.whose()),
     };
-    let account = match verify(context, &digest, &manifest, &connection, source).await {
+    let account = match verify(context, digest, manifest, &connection, source).await {
         Ok(account) => account,
         Err(refused) => {
             if own.is_none() && matches!(refused, ServiceError::Vendor { error: VendorError::Credentials(_) }) {
                 let why = refused.to_string();
-                records::modify::<Connection>(context, organization, id, |current| {
+                records::modify::<Connection>(context, &organization, &id, |current| {
                     current.state = ConnectionState::NeedsCredentials;
                     current.trouble = Some(why.clone());
                 })
                 .await?;
-                context.store.park(id, true, context.now()).await?;
+                context.store.park(&id, true, context.now()).await?;
             }
             return Err(refused);
         }
@@ -155,7 +221,7 @@ pub async fn reverify(
         keep_credentials(context, &connection, own).await?;
     }
     let (now, tried) = (context.now(), connection);
-    let saved = records::modify::<Connection>(context, organization, id, |current| {
+    let saved = records::modify::<Connection>(context, &organization, &id, |current| {
         if own.is_some() {
             // New credentials may see other things: what was remembered is learnt anew.
             current.facts = account.facts.clone();
@@ -175,14 +241,23 @@ pub async fn reverify(
         current.trouble = None;
     })
     .await?;
-    context.store.park(id, false, now).await?;
+    context.store.park(&id, false, now).await?;
     Ok(saved)
 }
 
-/// Disconnects: no new jobs, open jobs cancelled, sealed credentials deleted; the record stays, to explain old syncs.
-/// Contacts at the vendor are left alone. Answers how many jobs were cancelled. Repeating it is safe and finishes what a
-/// crash left undone.
-pub async fn disconnect(context: &Context, organization: &str, id: &str) -> Result<(Connection, u64), ServiceError> {
+/// What disconnecting did.
+pub struct Disconnection {
+    pub connection: Connection,
+    /// Jobs that were not finished and are cancelled now.
+    pub cancelled: u64,
+    /// Whether the vendor ended the grant; `None` = there was none to end.
+    pub revoked: Option<bool>,
+}
+
+/// Disconnects: no new jobs, open jobs cancelled, the grant ended at the vendor where that can be done, sealed credentials deleted;
+/// the record stays, to explain old syncs. Contacts at the vendor are left alone. Repeating it is safe and finishes what a crash left
+/// undone.
+pub async fn disconnect(context: &Context, organization: &str, id: &str) -> Result<Disconnection, ServiceError> {
     let Versioned { value: connection, .. } = records::modify::<Connection>(context, organization, id, |connection| {
         connection.state = ConnectionState::Disconnected;
         connection.trouble = None;
@@ -192,9 +267,10 @@ pub async fn disconnect(context: &Context, organization: &str, id: &str) -> Resu
     })
     .await?;
     let cancelled = context.store.cancel_lane(id, context.now()).await?;
+    let revoked = authorization::end(context, &connection).await;
     context.store.forget(&connection.whose()).await?;
     context.gateway.forget(organization, id);
-    Ok((connection, cancelled))
+    Ok(Disconnection { connection, cancelled, revoked })
 }
 
 async fn verify(
@@ -231,7 +307,7 @@ pub(crate) async fn call(
         choice: connection.choice(manifest),
         stage,
         mode: Mode::Live,
-        credentials,
+        credentials: context.config.operator.over(manifest, &connection.settings, credentials),
         invocation,
     };
     Ok(loose::run(context, run).await?.answer)
@@ -243,15 +319,11 @@ pub(crate) fn wrong_answer() -> ServiceError {
 
 /// Seals the credentials, and the tokens that the test call fetched with them: a rotated refresh token must not be lost.
 async fn keep_credentials(context: &Context, connection: &Connection, own: &OwnCredentials) -> Result<(), ServiceError> {
-    let whose = connection.whose();
-    context.store.seal(&whose, own.slots()).await?;
+    let mut tokens = own.take_tokens();
+    // A number that no token of this connection ever had: a renewal that is under way with the old grant finds that it is late.
+    tokens.values_mut().for_each(|token| token.version = context.now());
+    context.store.seal_with(&connection.whose(), own.slots(), tokens).await?;
     context.gateway.forget(&connection.organization, &connection.id);
-    let kept = context.store.credentials(&whose);
-    for (auth, mut token) in own.take_tokens() {
-        // Sealing dropped what was there: this is the first save.
-        token.version = 0;
-        kept.save_token(&auth, &token).await.map_err(|e| ServiceError::Unavailable(e.to_string()))?;
-    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crm_catalog::model::Manifest;
 use crm_contract::ports::Digest;
 
-use super::ServiceError;
+use super::{ServiceError, authorization};
 use crate::context::Context;
 
 /// An active connector.
@@ -14,13 +14,40 @@ use crate::context::Context;
 pub struct Connector {
     pub digest: Digest,
     pub manifest: Arc<Manifest>,
+    /// Modes in which merchants consent at the vendor.
+    pub consent: Vec<Consent>,
+    /// Fields of the form that may stay empty, because the operator has set them.
+    pub offered: BTreeSet<String>,
+}
+
+/// One mode of the authorization code grant.
+#[derive(Clone)]
+pub struct Consent {
+    pub mode: String,
+    pub redirect_uri: Option<String>,
+    /// The operator has set what only the operator can set.
+    pub ready: bool,
+}
+
+fn connector(context: &Context, digest: Digest, manifest: Arc<Manifest>) -> Connector {
+    let operator = &context.config.operator;
+    let redirect_uri = authorization::redirect_uri(context, &manifest.connector.slug);
+    let consent = authorization::modes(&manifest).into_iter().map(|mode| Consent {
+        mode: mode.to_owned(),
+        ready: redirect_uri.is_some() && operator.missing(&manifest, mode).is_empty(),
+        redirect_uri: redirect_uri.clone(),
+    });
+    Connector { consent: consent.collect(), offered: operator.offered(&manifest), digest, manifest }
 }
 
 /// Every active connector, by name.
 pub fn list(context: &Context) -> Vec<Connector> {
     let slugs: BTreeSet<String> = context.guests.loaded().into_iter().map(|(_, m)| m.connector.slug.clone()).collect();
-    let mut connectors: Vec<Connector> =
-        slugs.iter().filter_map(|slug| context.guests.active(slug)).map(|(digest, manifest)| Connector { digest, manifest }).collect();
+    let mut connectors: Vec<Connector> = slugs
+        .iter()
+        .filter_map(|slug| context.guests.active(slug))
+        .map(|(digest, manifest)| connector(context, digest, manifest))
+        .collect();
     connectors.sort_by_key(|c| c.manifest.connector.name.to_lowercase());
     connectors
 }
@@ -28,5 +55,5 @@ pub fn list(context: &Context) -> Vec<Connector> {
 /// The active version of one connector.
 pub fn one(context: &Context, slug: &str) -> Result<Connector, ServiceError> {
     let (digest, manifest) = context.guests.active(slug).ok_or(ServiceError::NotFound("connector"))?;
-    Ok(Connector { digest, manifest })
+    Ok(connector(context, digest, manifest))
 }

@@ -1,9 +1,10 @@
 //! Checks of what people type, from the manifest: credentials (tidied, hinted, matched, split), settings, tags, lines
 //! of text. Errors name the field and carry the manifest's own words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crm_catalog::model::{Credential, Manifest, Owner, Setting, SettingKind};
+use crm_catalog::model::{Credential, Manifest, Owner, Setting, SettingKind, TagModel};
+use crm_catalog::tags::TagRules;
 use crm_contract::types::Pair;
 use regex::{Regex, RegexBuilder};
 use zeroize::Zeroizing;
@@ -58,6 +59,19 @@ pub fn check_credentials(
     mode: &str,
     given: BTreeMap<String, Zeroizing<String>>,
 ) -> Result<CheckedCredentials, ServiceError> {
+    check_credentials_beside(manifest, mode, given, &BTreeSet::new())
+}
+
+/// The same where the operator `offers` values for some fields: those may be left empty, unless the merchant brings any own
+/// value for a field that either may set.
+pub fn check_credentials_beside(
+    manifest: &Manifest,
+    mode: &str,
+    given: BTreeMap<String, Zeroizing<String>>,
+    offers: &BTreeSet<String>,
+) -> Result<CheckedCredentials, ServiceError> {
+    let brought = |c: &Credential| c.owner == Owner::Either && given.get(&c.name).is_some_and(|v| !v.trim().is_empty());
+    let brings_own = asked(manifest, mode).any(brought);
     let mut errors = Vec::new();
     let mut checked = CheckedCredentials { secrets: BTreeMap::new(), plain: Vec::new(), last4: Vec::new() };
     for name in given.keys() {
@@ -68,6 +82,9 @@ pub fn check_credentials(
     for field in asked(manifest, mode) {
         let typed = given.get(&field.name).map_or("", |v| v.as_str());
         let value = Zeroizing::new(tidy(typed, &field.tidy));
+        if value.trim().is_empty() && !brings_own && offers.contains(&field.name) {
+            continue;
+        }
         match check_credential(field, &value)? {
             Some(message) => errors.push(FieldError { field: format!("credentials.{}", field.name), message }),
             None if value.is_empty() => {}
@@ -197,18 +214,10 @@ pub fn check_tags(field: &str, tags: &[String], manifest: Option<&Manifest>) -> 
     let mut kept: Vec<String> = Vec::new();
     for (index, tag) in tags.iter().enumerate() {
         let tag = line(&format!("{field}.{index}"), tag, 100)?;
-        if let Some(rules) = manifest.map(|m| &m.tags) {
-            if let Some(longest) = rules.max_len
-                && tag.chars().count() > usize::try_from(longest).unwrap_or(usize::MAX)
-            {
-                return Err(ServiceError::invalid(
-                    format!("{field}.{index}"),
-                    format!("the vendor allows at most {longest} characters in a tag"),
-                ));
-            }
-            if let Some(bad) = tag.chars().find(|c| rules.forbid.contains(*c)) {
-                return Err(ServiceError::invalid(format!("{field}.{index}"), format!("the vendor allows no {bad:?} in a tag")));
-            }
+        if let Some(tags) = manifest.map(|m| &m.tags).filter(|tags| tags.model != TagModel::None)
+            && let Err(why) = TagRules::of(tags).wire(&tag)
+        {
+            return Err(ServiceError::invalid(format!("{field}.{index}"), format!("the vendor does not take this tag: {why}")));
         }
         if !kept.iter().any(|k| k.to_lowercase() == tag.to_lowercase()) {
             kept.push(tag);

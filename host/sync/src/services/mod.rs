@@ -6,6 +6,7 @@
 
 pub mod affiliates;
 pub mod approval;
+pub mod authorization;
 pub mod campaigns;
 pub mod choices;
 pub mod connections;
@@ -16,7 +17,7 @@ mod error;
 pub mod form;
 pub mod import;
 pub mod keys;
-mod own_credentials;
+pub(crate) mod own_credentials;
 pub mod prepare;
 pub mod preview;
 pub mod records;

@@ -8,6 +8,7 @@ use super::connections::{self, merged, usable, wrong_answer};
 use super::{ServiceError, Versioned, records};
 use crate::context::Context;
 use crate::domain::{Campaign, Connection, ConnectionState, wanted_tags};
+use crate::fit::fit;
 
 /// Looks (`apply = false`) or creates (`apply = true`). What was found or made is remembered in both cases: it is a fact
 /// either way.
@@ -20,7 +21,9 @@ pub async fn run(context: &Context, organization: &str, id: &str, apply: bool) -
     for campaign in records::all::<Campaign>(context, organization).await? {
         extras.extend(campaign.value.extra_tags);
     }
-    let tags = wanted_tags(&connection.default_tags, &extras);
+    let wanted = wanted_tags(&connection.default_tags, &extras);
+    // A campaign tag that this vendor cannot take is left out here as it is in every sync.
+    let tags = fit(&manifest, &wanted, &[]).set;
     let invocation = Invocation::Prepare { on: connection.for_guest(), tags, fields: Vec::new(), apply };
     let credentials = context.store.credentials(&connection.whose());
     let prepared = match connections::call(context, &digest, &manifest, &connection, Stage::Prepare, credentials, invocation).await? {

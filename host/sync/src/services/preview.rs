@@ -3,12 +3,13 @@
 
 use crm_catalog::model::{Effect, Stage};
 use crm_contract::ports::{Mode, ShownRequest};
-use crm_contract::types::{Answer, Ending, Invocation, Job, Known, Person};
+use crm_contract::types::{Answer, Binding, Ending, Invocation, Job, Known, Person};
 
 use super::connections::{usable, wrong_answer};
 use super::{ServiceError, affiliates, approval, campaigns, email, form};
 use crate::context::Context;
 use crate::domain::{SYSTEM_TAG, normalise_email, wanted_tags};
+use crate::fit::fit;
 use crate::loose::{self, LooseRun};
 
 /// For whom to preview.
@@ -76,7 +77,15 @@ pub async fn run(context: &Context, organization: &str, connection: &str, subjec
     };
     let wanted = wanted_tags(&connection.default_tags, &extras);
     let known = context.store.contact(&connection.id, &normalise_email(&who.email)).await?.map_or_else(Known::default, |c| c.known);
-    let job = Job { on: connection.for_guest(), who, known, set: wanted.clone(), clear: Vec::new(), all: wanted.clone(), resume: None };
+    let fitted = fit(&manifest, &wanted, &wanted);
+    let mut on = connection.for_guest();
+    if manifest.supports.prepare {
+        let bound = |name: &String| on.tags.iter().any(|tag| &tag.name == name);
+        // A tag that no sync has looked up yet has no id to show.
+        let unbound: Vec<_> = fitted.set.iter().filter(|name| !bound(name)).cloned().collect();
+        on.tags.extend(unbound.into_iter().map(|name| Binding { wire: name.clone(), id: Some(format!("(id of {name})")), name }));
+    }
+    let job = Job { on, who, known, set: fitted.set, clear: Vec::new(), all: fitted.all, resume: None };
     let end = loose::run(
         context,
         LooseRun {
@@ -88,7 +97,7 @@ pub async fn run(context: &Context, organization: &str, connection: &str, subjec
             choice: connection.choice(&manifest),
             stage: Stage::Sync,
             mode: Mode::Preview,
-            credentials: context.store.credentials(&connection.whose()),
+            credentials: context.credentials(&connection, &manifest),
             invocation: Invocation::SyncContact { job },
         },
     )

@@ -20,6 +20,7 @@ use super::lanes::{Lanes, Version, guest_connection, is_gone, scope};
 use super::prepare::Preparing;
 use crate::context::Context;
 use crate::domain::{Connection, ConnectionState};
+use crate::fit::{Fitted, fit};
 use crate::loose::MemoryLog;
 
 /// What the workers share.
@@ -91,15 +92,16 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
         return Ran::host(End::Host(format!("no version of connector {} is loaded", connection.connector)));
     };
     let job = &claim.job.new;
+    let fitted = fit(&version.1, &job.set, &job.all);
     let prepared = match job.purpose {
-        Purpose::Sync => shared.preparing.ensure(context, &shared.lanes, connection, &version, &job.set, None).await,
+        Purpose::Sync => shared.preparing.ensure(context, &shared.lanes, connection, &version, &fitted.set, None).await,
         Purpose::Untag => Preparing::look(context, &shared.lanes, connection, &version, &job.clear).await,
     };
     let connection = match prepared {
         Ok(connection) => connection,
         Err(end) => return Ran { version: Some(version), ..Ran::host(end) },
     };
-    let job = guest_job(&claim.job, &connection, &claim.known);
+    let job = guest_job(&claim.job, &connection, &claim.known, &fitted);
     let (stage, invocation) = match claim.job.new.purpose {
         Purpose::Sync => (Stage::Sync, Invocation::SyncContact { job }),
         Purpose::Untag => (Stage::Untag, Invocation::UntagContact { job }),
@@ -132,6 +134,10 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
         (End::Ended(Ending::Failed(_)), Some(text)) => {
             let told = Told { code: "credentials".into(), text };
             End::Ended(Ending::Failed(Error::Credentials(Refusal { trouble: Trouble::Invalid, told })))
+        }
+        (End::Ended(Ending::Done(mut success)), _) if stage == Stage::Sync => {
+            success.warnings.extend(fitted.warnings);
+            End::Ended(Ending::Done(success))
         }
         (end, _) => end,
     };
@@ -179,14 +185,14 @@ impl Outbound for Watched {
 }
 
 /// The job as the guest sees it. Blank texts never reach it.
-fn guest_job(job: &Job, connection: &Connection, known: &Known) -> GuestJob {
+fn guest_job(job: &Job, connection: &Connection, known: &Known, fitted: &Fitted) -> GuestJob {
     GuestJob {
         on: guest_connection(connection),
         who: job.new.who.clone(),
         known: known.clone(),
-        set: job.new.set.clone(),
+        set: fitted.set.clone(),
         clear: job.new.clear.clone(),
-        all: job.new.all.clone(),
+        all: fitted.all.clone(),
         resume: job.resume.clone(),
     }
 }
@@ -228,8 +234,8 @@ async fn settle(
     if let Some((connection, version)) = &on
         && let Some(names) = decision.stale.take()
     {
-        let tags = &claim.job.new.set;
-        if let Err(end) = shared.preparing.ensure(context, &shared.lanes, connection.clone(), version, tags, Some(&names)).await {
+        let tags = fit(&version.1, &claim.job.new.set, &[]).set;
+        if let Err(end) = shared.preparing.ensure(context, &shared.lanes, connection.clone(), version, &tags, Some(&names)).await {
             let later = version.1.later.as_ref();
             decision = decide(decision.job, end, later, &context.config, context.now(), 0.0);
             park_if_asked(context, &mut decision, on.as_ref()).await?;

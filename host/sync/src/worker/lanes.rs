@@ -99,12 +99,7 @@ pub(crate) fn guest_connection(connection: &Connection) -> GuestConnection {
 
 /// The scope of a run on this connection.
 pub(crate) fn scope(context: &Context, connection: &Connection, manifest: Arc<Manifest>, stage: Stage, after_unknown: bool) -> Scope {
-    let whose = crm_store::Whose {
-        organization: connection.organization.clone(),
-        connection: connection.id.clone(),
-        connector: connection.connector.clone(),
-        host: connection.host.clone(),
-    };
+    let credentials = context.credentials(connection, &manifest);
     Scope {
         manifest,
         organization: connection.organization.clone(),
@@ -113,7 +108,7 @@ pub(crate) fn scope(context: &Context, connection: &Connection, manifest: Arc<Ma
         choice: connection.account.choice.clone(),
         on: guest_connection(connection),
         stage,
-        credentials: context.store.credentials(&whose),
+        credentials,
         after_unknown,
     }
 }

@@ -38,9 +38,27 @@ pub(crate) const ROOMS: &[Room] = &[
     },
     Room {
         name: "crm-app",
-        may: &["crm-contract", "crm-catalog", "crm-engine", "crm-egress", "crm-store", "crm-sync", "crm-api", "crm-web"],
+        may: &[
+            "crm-contract",
+            "crm-catalog",
+            "crm-engine",
+            "crm-egress",
+            "crm-store",
+            "crm-sync",
+            "crm-api",
+            "crm-web",
+            "crm-conformance",
+            "crm-pack",
+        ],
         not_directly: &["sled", "wasmtime"],
         never: &[],
+    },
+    Room { name: "crm-pack", may: &["crm-catalog"], not_directly: &[], never: &["tokio", "reqwest", "hyper", "axum", "sled", "wasmtime"] },
+    Room {
+        name: "crm-conformance",
+        may: &["crm-contract", "crm-catalog", "crm-engine", "crm-egress", "crm-pack"],
+        not_directly: &["wasmtime", "reqwest"],
+        never: &["axum", "sled"],
     },
     Room {
         name: "crm-connector-sdk",
@@ -50,7 +68,7 @@ pub(crate) const ROOMS: &[Room] = &[
     },
     Room {
         name: "xtask",
-        may: &["crm-catalog", "crm-test-support", "crm-tidy"],
+        may: &["crm-catalog", "crm-pack", "crm-test-support", "crm-tidy"],
         not_directly: &[],
         never: &["wasmtime", "sled", "reqwest"],
     },

@@ -105,17 +105,23 @@ impl Found {
     }
 }
 
-/// The member with this e-mail. SQLite compares it letter by letter, MySQL does not: another spelling is asked for as well,
-/// and the one that is spelled as ours wins.
+/// The member with this e-mail, spelled as ours or, failing that, in any other way: SQLite holds both as two people.
 fn find(email: &str) -> Result<Option<Found>, Error> {
-    let quoted = |text: &str| format!("email:'{}'", text.replace('\'', "\\'").replace('"', "\\\""));
-    let folded = lower(email);
-    let filter = if folded == email { quoted(email) } else { format!("{},{}", quoted(email), quoted(&folded)) };
-    let reply = answer(Call::new("find").query("filter", filter))?;
-    let same = |row: &&json::Value| json::text(row, "/email").is_some_and(|theirs| lower(&theirs) == folded);
-    let rows: Vec<&json::Value> = json::rows(&reply, "/members").iter().filter(same).collect();
-    let exact = rows.iter().find(|row| json::text(row, "/email").as_deref() == Some(email));
-    Ok(exact.or(rows.first()).and_then(|row| Found::of(row, rows.len() > 1)))
+    let quoted = email.replace('\'', "\\'").replace('"', "\\\"");
+    let found = matching(&answer(Call::new("find").query("filter", format!("email:'{quoted}'")))?, email);
+    if found.is_some() {
+        return Ok(found);
+    }
+    let reply = Call::new("find_respelled").query("filter", format!("email:~^'{quoted}'+email:~$'{quoted}'")).send()?;
+    // A Ghost that does not know these comparisons has said all it can.
+    if reply.status() == 400 { Ok(None) } else { Ok(matching(&judged(reply)?, email)) }
+}
+
+/// Whoever has this e-mail among the members of an answer.
+fn matching(answer: &json::Value, email: &str) -> Option<Found> {
+    let same = |row: &&json::Value| json::text(row, "/email").is_some_and(|theirs| lower(&theirs) == lower(email));
+    let rows: Vec<&json::Value> = json::rows(answer, "/members").iter().filter(same).collect();
+    rows.first().and_then(|row| Found::of(row, rows.len() > 1))
 }
 
 /// The member whom we know, or, when that id no longer resolves, the one who has the e-mail now.

@@ -13,6 +13,9 @@ pub(crate) struct Flags {
     /// Leave out clippy
     #[arg(long)]
     quick: bool,
+    /// At the end also what installs a vendor's own program from its registry and runs against it; needs npm and a network
+    #[arg(long)]
+    real: bool,
     /// Passed on to `cargo test`, such as `-p crm-store` or a test's name
     #[arg(last = true)]
     rest: Vec<String>,
@@ -65,7 +68,16 @@ fn all(workspace: &Workspace, flags: &Flags, stages: &mut Stages) -> Result<()> 
         command.args(&flags.rest).env("CRM_HOST_BIN", kept_host(workspace)?);
         command.env("CRM_CONNECTORS_DIR", workspace.connectors_out());
         run_command("cargo test", command)
-    })
+    })?;
+    if flags.real {
+        stages.stage("real", || {
+            let mut command = workspace.cargo();
+            command.args(["test", "--workspace", "--test", "ghost"]).args(FEATURES).args(["--", "--ignored", "--nocapture"]);
+            command.env("CRM_HOST_BIN", kept_host(workspace)?).env("CRM_CONNECTORS_DIR", workspace.connectors_out());
+            run_command("cargo test (real vendors)", command)
+        })?;
+    }
+    Ok(())
 }
 
 /// A copy of the host that end-to-end tests run, since `cargo test` may build its own over the original meanwhile.

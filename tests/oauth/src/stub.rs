@@ -56,7 +56,8 @@ impl Stub {
 
     /// Hands out tokens one after the other and takes the newest access token.
     pub async fn obliging() -> Result<Self> {
-        Self::start(|seen, before| if seen.path == "/token" { Reply::tokens(before + 1) } else { Reply(200, r#"{"id":"ann"}"#.into()) }).await
+        Self::start(|seen, before| if seen.path == "/token" { Reply::tokens(before + 1) } else { Reply(200, r#"{"id":"ann"}"#.into()) })
+            .await
     }
 
     pub fn to(&self, path: &str) -> Vec<Seen> {

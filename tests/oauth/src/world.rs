@@ -62,7 +62,12 @@ pub struct Options {
 
 impl Options {
     pub fn of(login: &str, api: &str) -> Self {
-        Self { login: login.to_owned(), api: api.to_owned(), operator: Some(("acme-app", "operator-secret-canary")), public_url: Some(PUBLIC_URL) }
+        Self {
+            login: login.to_owned(),
+            api: api.to_owned(),
+            operator: Some(("acme-app", "operator-secret-canary")),
+            public_url: Some(PUBLIC_URL),
+        }
     }
 }
 
@@ -248,8 +253,7 @@ fn context(options: &Options, store: Arc<SledStore>, clock: Arc<Clock>) -> Resul
         operator.set("acme", "client_id", Zeroizing::new(id.to_owned()));
         operator.set("acme", "client_secret", Zeroizing::new(secret.to_owned()));
     }
-    let config_of_sync =
-        Config { public_url: options.public_url.map(str::to_owned), operator: Arc::new(operator), ..Config::default() };
+    let config_of_sync = Config { public_url: options.public_url.map(str::to_owned), operator: Arc::new(operator), ..Config::default() };
     Ok(Context { store, guests: Arc::new(Connector::new()?), gateway: Egress::new(config)?, clock, config: Arc::new(config_of_sync) })
 }
 

@@ -1,14 +1,9 @@
 // Customer.io's own client: its Track API for the person, its App API for reading.
-import { createRequire } from 'node:module';
 import { APIClient, TrackClient } from 'customerio-node';
 import { ann, credentials, said, twin } from './common.mjs';
 
-// The library speaks TLS to port 443 only; here both are loopback's.
-const require = createRequire(import.meta.url);
-require('https').request = require('http').request;
-const port = new URL(twin).port;
-const track = new TrackClient(credentials.site_id, credentials.track_api_key, { url: `${twin}/api/v1`, port });
-const app = new APIClient(credentials.app_api_key, { url: `${twin}/v1`, port });
+const track = new TrackClient(credentials.site_id, credentials.track_api_key, { url: `${twin}/api/v1` });
+const app = new APIClient(credentials.app_api_key, { url: `${twin}/v1` });
 
 const nobody = await app.getCustomersByEmail(ann.email);
 said('find', 'sync-new', nobody.results.length);

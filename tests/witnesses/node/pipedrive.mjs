@@ -11,6 +11,12 @@ const [persons, fields] = [new PersonsApi(second), new PersonFieldsApi(second)];
 const me = await users.getCurrentUser();
 said('me', 'verify-ok', [me.data.name, me.data.company_domain]);
 
+const all = await fields.getPersonFields({ limit: 500 });
+said('fields', 'choices-two-pages', all.data[0].field_code);
+
+const owners = await users.getUsers();
+said('users', 'choices-owners', [owners.data[0].id, owners.data[0].name]);
+
 const labels = await fields.getPersonField({ field_code: 'label_ids' });
 said('field', 'prepare-creates', labels.data.field_code);
 

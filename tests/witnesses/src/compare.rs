@@ -7,8 +7,18 @@ use serde_json::Value;
 use crate::sent::{Body, Sent};
 
 /// Headers of the connection, not of the request: every HTTP library sends its own.
-const TRANSPORT: &[&str] =
-    &["accept-encoding", "connection", "content-length", "host", "keep-alive", "te", "transfer-encoding", "user-agent"];
+const TRANSPORT: &[&str] = &[
+    "accept-encoding",
+    "accept-language",
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "sec-fetch-mode",
+    "te",
+    "transfer-encoding",
+    "user-agent",
+];
 
 /// Where `theirs` differs from `ours`, and how. Indices of lists are written `*`.
 pub fn differences(ours: &Sent, theirs: &Sent) -> BTreeMap<String, String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use crm_catalog::model::{AuthKind, BodyKind, Manifest};
+use crm_catalog::model::{AuthKind, Manifest};
 use crm_conformance::{Exchange, Folder};
 
 use crate::places;
@@ -57,15 +57,14 @@ fn expected(manifest: &Manifest, exchange: &Exchange) -> Result<(String, Sent)> 
     let mut headers: BTreeMap<String, String> = constant.map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
     let auth = endpoint.auth.as_deref().and_then(|name| manifest.auth(name));
     headers.extend(auth.map(|auth| credentials(&auth.kind)).unwrap_or_default());
-    let usual = match call.body {
-        BodyKind::Json => "application/json",
-        BodyKind::Form => "application/x-www-form-urlencoded",
-        BodyKind::Bytes => "application/octet-stream",
-        BodyKind::None => "",
+    // A signature may turn a JSON body into a form, hence what is expected decides, and the manifest only of what it names.
+    match (&request.body, &request.form) {
+        (None, None) => None,
+        (Some(_), _) => {
+            headers.insert("content-type".to_owned(), call.content_type.clone().unwrap_or_else(|| "application/json".to_owned()))
+        }
+        (None, Some(_)) => headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
     };
-    if request.body.is_some() || request.form.is_some() {
-        headers.insert("content-type".to_owned(), call.content_type.clone().unwrap_or_else(|| usual.to_owned()));
-    }
     headers.extend(request.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())));
     let body = match (&request.body, &request.form) {
         (Some(body), _) => Body::Json(body.clone()),

@@ -1,5 +1,5 @@
 //! A vendor that only repeats what the fixtures say it answered: for vendors without a twin. It keeps every request, and
-//! answers the next exchange of the same method, if it can of the same path.
+//! answers the next exchange of the same method whose path is the most like the one asked for.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -68,9 +68,7 @@ async fn answer(State(kept): State<Arc<Kept>>, method: Method, uri: Uri, headers
         body: String::from_utf8_lossy(&body).into_owned(),
     });
     let mut left = kept.left.lock();
-    let same_method = |exchange: &Exchange| exchange.request.method == method.as_str();
-    let exact = left.iter().position(|exchange| same_method(exchange) && exchange.request.path == uri.path());
-    let next = exact.or_else(|| left.iter().position(same_method));
+    let next = closest(&left, method.as_str(), uri.path());
     let given = next.and_then(|at| left.remove(at)).and_then(|exchange| exchange.response);
     let status = given.as_ref().and_then(|given| StatusCode::from_u16(given.status).ok()).unwrap_or(StatusCode::NOT_IMPLEMENTED);
     let mut response = Response::new(Body::from(given.map(|given| given.bytes()).unwrap_or_default()));
@@ -79,4 +77,13 @@ async fn answer(State(kept): State<Arc<Kept>>, method: Method, uri: Uri, headers
         response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static("application/json"));
     }
     response
+}
+
+/// The place of the exchange that shares most segments of its path, of several the first: a library may speak another version.
+fn closest(left: &VecDeque<Exchange>, method: &str, path: &str) -> Option<usize> {
+    let shared =
+        |exchange: &Exchange| exchange.request.path.split('/').filter(|segment| path.split('/').any(|asked| asked == *segment)).count();
+    let of_method = left.iter().enumerate().filter(|(_, exchange)| exchange.request.method == method);
+    let fits = |exchange: &Exchange| (exchange.request.path == path, shared(exchange));
+    of_method.min_by_key(|(_, exchange)| std::cmp::Reverse(fits(exchange))).map(|(at, _)| at)
 }

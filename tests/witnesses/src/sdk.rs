@@ -18,6 +18,9 @@ use crate::recorder::Recorder;
 use crate::sent::{Body, Secrets, Sent, pairs};
 use crate::verdict::{Heard, judge, named};
 
+/// A key that nobody typed.
+const OPTIONAL: &str = "00112233445566778899aabbccddeeff";
+
 /// What a library sent, and what it made of the answers.
 pub struct Session {
     requests: Vec<Recorded>,
@@ -48,8 +51,12 @@ pub async fn session(node: &Node, folder: &Folder, fixtures: &[&str]) -> Result<
         let lines = run(node, slug, &recorder.base_url, &json!({})).await?;
         return Ok(Session { requests: recorder.requests(), steps: steps(lines)?, contacts: Value::Null });
     }
-    let twin = fleet::start(slug, &Setup { per_minute: Some(0), ..Setup::default() }).await?;
-    let (url, ready) = (twin.base_url.clone(), twin.ready.clone());
+    // A twin tells the keys that a merchant must type; a library is given those that he may leave out as well.
+    let optional = folder.manifest.credentials.iter().filter(|slot| slot.optional && slot.secret).map(|slot| slot.name.clone());
+    let optional: BTreeMap<String, String> = optional.map(|slot| (slot, OPTIONAL.to_owned())).collect();
+    let twin = fleet::start(slug, &Setup { per_minute: Some(0), credentials: optional.clone(), ..Setup::default() }).await?;
+    let (url, mut connect) = (twin.base_url.clone(), twin.ready["connect"].clone());
+    optional.into_iter().for_each(|(slot, value)| connect["credentials"][slot] = json!(value));
     let serving = tokio::spawn(twin.forever());
     let ask = |method: &'static str, path: &'static str| {
         let client = Client::new(&url);
@@ -59,7 +66,7 @@ pub async fn session(node: &Node, folder: &Folder, fixtures: &[&str]) -> Result<
         })
     };
     ask("POST", "/_twin/record").await??;
-    let lines = run(node, slug, &url, &ready["connect"]).await;
+    let lines = run(node, slug, &url, &connect).await;
     let requests = serde_json::from_value::<Vec<Kept>>(ask("GET", "/_twin/requests").await??["requests"].take())?;
     let contacts = ask("GET", "/_twin/contacts").await??["contacts"].take();
     serving.abort();

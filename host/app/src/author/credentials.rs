@@ -157,3 +157,43 @@ impl CredentialSource for AuthorCredentials {
         self.write().map_err(|error| CredentialError::Unavailable(format!("the token file: {error}")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn credentials(file: &Path) -> AuthorCredentials {
+        let given = Given { secrets: BTreeMap::new(), plain: Vec::new() };
+        AuthorCredentials::new(given, Some(file), Leaks::default()).expect("read")
+    }
+
+    #[tokio::test]
+    async fn a_renewed_token_is_in_the_file_for_the_next_run_and_for_no_one_else() {
+        let dir = tempfile::tempdir().expect("made");
+        let file = dir.path().join("tokens.json");
+        std::fs::write(&file, r#"{"grant": {"refresh": "first-refresh"}}"#).expect("written");
+        let first = credentials(&file);
+        let token = first.token("grant").await.expect("read").expect("there");
+        // No access token yet, so it counts as ended and is renewed before its first use.
+        assert_eq!((token.refresh.as_deref(), token.expires_at), (Some("first-refresh"), Some(0)));
+        let renewed =
+            Token { access: "second-access".into(), refresh: Some("second-refresh".into()), expires_at: None, base: None, version: 1 };
+        first.save_token("grant", &renewed).await.expect("saved");
+        assert!(first.leaks.are_in("second-access") && first.leaks.are_in("second-refresh"));
+        assert_eq!(std::fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o600);
+        let kept = credentials(&file).token("grant").await.expect("read").expect("there");
+        assert_eq!((kept.access.as_str(), kept.refresh.as_deref()), ("second-access", Some("second-refresh")));
+    }
+
+    #[test]
+    fn a_token_file_that_is_none_is_refused_without_its_content() {
+        let dir = tempfile::tempdir().expect("made");
+        let file = dir.path().join("tokens.json");
+        std::fs::write(&file, "{\"grant\": \"very-secret\"}").expect("written");
+        let given = Given { secrets: BTreeMap::new(), plain: Vec::new() };
+        let error = AuthorCredentials::new(given, Some(&file), Leaks::default()).err().expect("refused").to_string();
+        assert!(error.contains("tokens.json:1") && !error.contains("very-secret"), "{error}");
+    }
+}

@@ -81,10 +81,7 @@ async fn the_token_endpoint_follows_the_chosen_region_and_gets_its_own_fields() 
     let world = World::new(&manifest(&oauth, APP), Vault::new(CLIENT), &endpoints).setting("region", "eu");
     world.send(call("get")).await.unwrap();
     assert_eq!((us.requests(), eu.requests()), (1, 1), "the call to one, the token from the other");
-    assert_eq!(
-        eu.last().body,
-        "grant_type=client_credentials&soid=acme.77&client_id=the+client&client_secret=shh%3Aclient%2Bsecret"
-    );
+    assert_eq!(eu.last().body, "grant_type=client_credentials&soid=acme.77&client_id=the+client&client_secret=shh%3Aclient%2Bsecret");
 }
 
 #[tokio::test]
@@ -132,7 +129,12 @@ async fn a_code_becomes_a_token_that_is_kept_over_the_one_before() {
 
 /// Another merchant's run on the same connector.
 fn of(world: &World, organization: &str, vault: Vault) -> Scope {
-    Scope { organization: organization.into(), connection: format!("con-{organization}"), credentials: Arc::new(vault), ..world.scope(Stage::Sync) }
+    Scope {
+        organization: organization.into(),
+        connection: format!("con-{organization}"),
+        credentials: Arc::new(vault),
+        ..world.scope(Stage::Sync)
+    }
 }
 
 async fn spend(world: &World, scope: &Scope) -> Result<u16, Unanswered> {

@@ -58,6 +58,9 @@ pub struct Started {
     pub cookie: Option<(String, String)>,
 }
 
+/// The value of one of the browser's cookies, by its name.
+pub type Cookies = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// The browser came back. No `Debug`: the code is a secret.
 pub struct Return {
     pub connector: String,
@@ -65,8 +68,7 @@ pub struct Return {
     pub code: Option<Zeroizing<String>>,
     /// The vendor's error word.
     pub error: Option<String>,
-    /// The value of a cookie, by its name.
-    pub cookie: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub cookie: Cookies,
 }
 
 /// What came of it.

@@ -42,10 +42,16 @@ async fn a_merchant_who_says_yes_is_connected_and_no_secret_is_seen_on_the_way()
 
     let made = world.land(&url, "code=the+code%2F1&scope=more&iss=https://login.acme.example").await?;
     let connection = made.good()?;
-    assert_eq!((&connection["name"], &connection["account"]["id"], &connection["state"]), (&json!("Main account"), &json!("ann"), &json!("live")));
+    assert_eq!(
+        (&connection["name"], &connection["account"]["id"], &connection["state"]),
+        (&json!("Main account"), &json!("ann"), &json!("live"))
+    );
     let exchange = &stub.to("/token")[0];
     assert_eq!(value(&exchange.body, "grant_type"), "authorization_code");
-    assert_eq!((value(&exchange.body, "code").as_str(), value(&exchange.body, "redirect_uri").as_str()), ("the code/1", "https://crm.example/v1/oauth/acme/callback"));
+    assert_eq!(
+        (value(&exchange.body, "code").as_str(), value(&exchange.body, "redirect_uri").as_str()),
+        ("the code/1", "https://crm.example/v1/oauth/acme/callback")
+    );
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(value(&exchange.body, "code_verifier").as_bytes()));
     assert_eq!(challenge, value(asked, "code_challenge"), "the verifier is the one that was promised");
     assert!(exchange.authorization.starts_with("Basic "));

@@ -36,7 +36,10 @@ async fn the_button_leads_to_the_vendor_and_back_to_the_connections() -> Result<
     let session = cookie_of(&post(&world, "/console", "", &format!("key={}", world.key)).await?);
     let page = world.get("/console/connect/acme", &[("cookie", &session)]).await?;
     assert!(page.text.contains("Connect with Acme") && page.text.contains("/v1/oauth/acme/callback"), "{}", page.text);
-    assert!(page.header("content-security-policy").contains("form-action 'self' https://login.acme.example;"), "the redirect would be blocked");
+    assert!(
+        page.header("content-security-policy").contains("form-action 'self' https://login.acme.example;"),
+        "the redirect would be blocked"
+    );
 
     let start = post(&world, "/console/connect/acme", &session, "name=Main&credential.client_id=&credential.client_secret=").await?;
     assert_eq!(start.status, StatusCode::SEE_OTHER, "{}", start.text);

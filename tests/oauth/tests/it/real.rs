@@ -35,8 +35,12 @@ async fn connect(world: &World) -> Result<String> {
 }
 
 async fn stored(world: &World, id: &str) -> Result<crm_contract::secrets::Token> {
-    let whose =
-        crm_store::Whose { organization: world.organization.clone(), connection: id.to_owned(), connector: "acme".into(), host: String::new() };
+    let whose = crm_store::Whose {
+        organization: world.organization.clone(),
+        connection: id.to_owned(),
+        connector: "acme".into(),
+        host: String::new(),
+    };
     let token = world.ctx.store.credentials(&whose).token("main").await;
     token.map_err(|e| anyhow::anyhow!("{e}"))?.context("a token")
 }
@@ -69,7 +73,10 @@ async fn real_code_with_pkce_connects_and_a_code_is_good_once() -> Result<()> {
     let state = fresh.query_pairs().find(|(n, _)| n == "state").map(|(_, v)| v.into_owned()).unwrap_or_default();
     let code = Url::parse(&format!("https://x.example{back}"))?.query_pairs().find(|(n, _)| n == "code").map(|(_, v)| v.into_owned());
     let injected = world.get(&format!("/v1/oauth/acme/callback?state={state}&code={}", code.unwrap_or_default()), &[]).await?;
-    assert_eq!((injected.code().as_str(), injected.json()["detail"].as_str()), ("credentials_refused", Some("the vendor refused to exchange the code (invalid_grant)")));
+    assert_eq!(
+        (injected.code().as_str(), injected.json()["detail"].as_str()),
+        ("credentials_refused", Some("the vendor refused to exchange the code (invalid_grant)"))
+    );
     // And a no at the consent page.
     let back = consent(world.start(json!({})).await?, false).await?;
     assert_eq!(world.get(&back, &[]).await?.code(), "oauth_denied", "{back}");

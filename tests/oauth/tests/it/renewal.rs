@@ -47,7 +47,8 @@ async fn a_rotated_token_is_on_disk_before_its_first_use() -> Result<()> {
     world.ask("POST", &format!("/v1/connections/{id}/reverify"), Value::Null).await?.good()?;
     assert_eq!(stub.to("/token").len(), 2);
     let store: Arc<dyn crm_store::Store> = world.after_a_crash(&image).context("the files of the crash")?;
-    let whose = crm_store::Whose { organization: world.organization.clone(), connection: id, connector: "acme".into(), host: String::new() };
+    let whose =
+        crm_store::Whose { organization: world.organization.clone(), connection: id, connector: "acme".into(), host: String::new() };
     let kept = store.credentials(&whose).token("main").await.map_err(|e| anyhow::anyhow!("{e}"))?.context("a token")?;
     assert_eq!((kept.access.as_str(), kept.refresh.as_deref()), ("access-canary-2", Some("refresh-canary-2")));
     Ok(())

@@ -70,7 +70,8 @@ fn install(root: &Path, version: &str, integrity: &str) -> Result<()> {
     command::run(npm(&["pack", &format!("ghost@{version}"), "--json"]), &answer, LIMIT)?;
     // A file's checksum cannot be in package-lock.json without its dependencies, which npm must not install.
     let said = fs::read_to_string(&answer)?;
-    ensure!(said.contains(integrity), "the registry's ghost {version} is another file than ever before: {said}");
+    let now = said.lines().find(|line| line.contains("\"integrity\"")).unwrap_or_default().trim();
+    ensure!(said.contains(integrity), "the registry's ghost {version} is another file than {integrity}: {now}");
     let mut tar = Command::new("tar");
     tar.current_dir(root).args(["xzf", &format!("ghost-{version}.tgz"), "--strip-components=1", "-C", "ghost"]);
     command::run(tar, &log, LIMIT)?;

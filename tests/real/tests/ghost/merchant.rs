@@ -127,5 +127,5 @@ pub(crate) fn try_function(ghost: &Ghost, dir: &Path, key: &str, function: &str,
     ensure!(!text.contains(key.split(':').next_back().unwrap_or_default()), "the key is in what `connector try` prints");
     let result = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|line| line.get("result").cloned());
     let result = result.with_context(|| format!("no result: {text}{}", String::from_utf8_lossy(&output.stderr)))?;
-    result.get("ok").cloned().with_context(|| format!("{function}: {result}"))
+    result.get("ok").or(result.get("done")).cloned().with_context(|| format!("{function}: {result}"))
 }

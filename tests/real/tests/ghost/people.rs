@@ -45,14 +45,9 @@ fn person(n: usize) -> Person {
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
         Some(Before { email: email.clone(), name: "Old Name", labels, newsletters: newsletters.to_vec() })
     };
+    let many = (0..MANY).map(|label| format!("Label {label:03}")).collect();
     let (full, before) = match n {
-        0 => (
-            Some("Ann Lee"),
-            known(
-                &(0..MANY).map(|l| format!("Label {l:03}")).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>(),
-                &[SIGN_UP],
-            ),
-        ),
+        0 => (Some("Ann Lee"), known(&[], &[SIGN_UP]).map(|before| Before { labels: many, ..before })),
         // With labels and a name of their own, one label in the merchant's spelling.
         1..15 => (Some("Ann Lee"), known(&["VIP", "summer", "Été"], &[SIGN_UP])),
         // They left.
@@ -103,7 +98,8 @@ pub(crate) fn wanted(tags: &[&str]) -> HashMap<String, Want> {
         let newsletters = if person.before.is_some() { before.newsletters } else { vec![PICKED] };
         let name = if before.name.is_empty() { person.full.unwrap_or_default() } else { before.name };
         Want {
-            name: name.to_owned(),
+            // What is no name is left out of it for every vendor.
+            name: name.trim_end_matches([' ', '🦊']).to_owned(),
             labels: before.labels.iter().map(String::as_str).chain(tags.iter().copied()).map(str::to_lowercase).collect(),
             newsletters: newsletters.iter().map(|name| (*name).to_owned()).collect(),
             known: person.before.is_some(),

@@ -7,6 +7,8 @@ use super::{Description, Operation, Place};
 use crate::sent::{Body, Sent};
 
 const UNHEARD: &str = "zz_canary";
+/// Fields whose keys are the account's own: anything may stand in them.
+const OWN_KEYS: &[&str] = &["merge_fields", "custom_fields", "properties", "append", "unappend"];
 
 /// One broken request.
 pub struct Canary {
@@ -59,13 +61,19 @@ pub fn canaries(description: &Description, operation: &Operation, place: &Place,
     flock
 }
 
-/// The body broken at its top: of another type, with a field too many, a field of another type, one too few.
+/// The body broken: of another type, with a field too many anywhere, at its top a field of another type or one too few.
 fn bodies(body: &Value, needed: &[String]) -> Vec<(String, Value)> {
     let mut broken = vec![("a body of another type".to_owned(), json!(UNHEARD))];
     let Value::Object(fields) = body else { return broken };
-    let mut more = fields.clone();
-    more.insert(UNHEARD.to_owned(), json!(1));
-    broken.push(("a field that is not described".to_owned(), Value::Object(more)));
+    let mut places = Vec::new();
+    objects(body, "", &mut places);
+    for place in places {
+        let mut more = body.clone();
+        if let Some(Value::Object(fields)) = more.pointer_mut(&place) {
+            fields.insert(UNHEARD.to_owned(), json!(1));
+        }
+        broken.push((format!("a field in body {place} that is not described"), more));
+    }
     for key in fields.keys() {
         let mut other = fields.clone();
         other.insert(key.clone(), json!([[{ UNHEARD: 1 }]]));
@@ -77,4 +85,17 @@ fn bodies(body: &Value, needed: &[String]) -> Vec<(String, Value)> {
         broken.push((format!("body /{key} left out"), Value::Object(fewer)));
     }
     broken
+}
+
+/// Pointers of all objects but those with keys of the account's own.
+fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.push(at.to_owned());
+            let described = fields.iter().filter(|(key, _)| !OWN_KEYS.contains(&key.as_str()));
+            described.for_each(|(key, value)| objects(value, &format!("{at}/{key}"), found));
+        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| objects(item, &format!("{at}/{index}"), found)),
+        _ => {}
+    }
 }

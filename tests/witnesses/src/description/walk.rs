@@ -3,6 +3,9 @@
 
 use serde_json::Value;
 
+/// Fields whose keys are the account's own, though a description names some as examples.
+const OWN_KEYS: &[&str] = &["custom_fields"];
+
 /// Pointers of all fields that none of the schemas that hold for their place knows.
 pub(super) fn unknown(root: &Value, main: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
@@ -18,7 +21,8 @@ fn walk<'s>(root: &'s Value, schemas: Vec<&'s Value>, value: &Value, at: &str, f
     match value {
         Value::Object(map) => {
             // Without named fields it is a place for anything: custom properties.
-            let closed = all.iter().any(|schema| schema["properties"].as_object().is_some_and(|named| !named.is_empty()));
+            let own = OWN_KEYS.iter().any(|name| at.rsplit('/').next() == Some(name));
+            let closed = !own && all.iter().any(|schema| schema["properties"].as_object().is_some_and(|named| !named.is_empty()));
             let extra: Vec<&Value> =
                 all.iter().map(|schema| &schema["additionalProperties"]).filter(|more| more.is_object() || **more == true).collect();
             for (key, value) in map {

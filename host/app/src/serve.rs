@@ -108,7 +108,8 @@ fn public_url(args: &ServeArgs, address: std::net::SocketAddr) -> Result<Option<
     let url = url.trim_end_matches('/');
     let rest =
         url.strip_prefix("https://").or_else(|| url.strip_prefix("http://127.0.0.1")).or_else(|| url.strip_prefix("http://localhost"));
-    let plain = rest.is_some_and(|r| !r.contains(['?', '#', '@', '"', '<', '>', ' ', '\\']));
+    let loopback_ends = url.starts_with("https://") || rest.is_some_and(|r| r.is_empty() || r.starts_with([':', '/']));
+    let plain = loopback_ends && rest.is_some_and(|r| !r.contains(['?', '#', '@', '"', '<', '>', ' ', '\\']));
     anyhow::ensure!(plain, "--public-url {url:?} must be an https:// address without query (http:// on loopback only)");
     Ok(Some(url.to_owned()))
 }

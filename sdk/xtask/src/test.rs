@@ -76,6 +76,13 @@ fn all(workspace: &Workspace, flags: &Flags, stages: &mut Stages) -> Result<()> 
             command.env("CRM_HOST_BIN", kept_host(workspace)?).env("CRM_CONNECTORS_DIR", workspace.connectors_out());
             run_command("cargo test (real vendors)", command)
         })?;
+        stages.stage("fleet", || {
+            let mut command = workspace.cargo();
+            command.args(["test", "--workspace", "--test", "fleet"]).args(FEATURES).args(["--", "--nocapture"]);
+            command.env("CRM_HOST_BIN", kept_host(workspace)?).env("CRM_CONNECTORS_DIR", workspace.connectors_out());
+            command.env("CRM_FLEET_AFFILIATES", "200");
+            run_command("cargo test (the fleet, 200 affiliates each)", command)
+        })?;
     }
     Ok(())
 }

@@ -247,7 +247,10 @@ async fn stored(context: &Context, connection: &Connection) -> Result<std::colle
 /// A page of the platform's, or a path on this host: never an address that a browser could take for another scheme.
 fn checked_return(text: &str) -> Result<String, ServiceError> {
     let own_path = text.starts_with('/') && !text.starts_with("//");
-    let page = ["https://", "http://127.0.0.1", "http://localhost"].iter().any(|start| text.starts_with(start));
+    let loopback = ["http://127.0.0.1", "http://localhost"]
+        .iter()
+        .any(|start| text.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])));
+    let page = loopback || text.starts_with("https://");
     let plain = text.len() <= 1_000 && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'#' | b'"' | b'<' | b'>'));
     if (own_path || page) && plain {
         Ok(text.to_owned())

@@ -191,7 +191,17 @@ async fn every_no_of_the_vendor_has_words_and_leaves_nothing_behind() -> Result<
 async fn a_platform_gets_its_merchant_back_on_its_own_page() -> Result<()> {
     let stub = Stub::obliging().await?;
     let world = World::new(Options::of(&stub.url, &stub.url)).await?;
-    for hostile in ["javascript:alert(1)", "//evil.example", "/\\evil.example", "http://evil.example/", "https://a b", "https://a/#x", ""] {
+    for hostile in [
+        "javascript:alert(1)",
+        "//evil.example",
+        "/\\evil.example",
+        "http://evil.example/",
+        "http://localhost.evil.example/",
+        "http://127.0.0.1@evil.example/",
+        "https://a b",
+        "https://a/#x",
+        "",
+    ] {
         let answer = world.ask("POST", "/v1/oauth/acme/start", json!({ "return_to": hostile })).await?;
         assert_eq!(answer.code(), "validation_failed", "{hostile}");
     }

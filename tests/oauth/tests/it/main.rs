@@ -2,5 +2,6 @@
 
 mod consent;
 mod pages;
+mod quiet;
 mod real;
 mod renewal;

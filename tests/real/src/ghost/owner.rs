@@ -71,7 +71,7 @@ impl Owner {
     /// The id of a newsletter.
     pub fn newsletter(&self, name: &str) -> Result<String> {
         let rows = self.rows("/newsletters/?order=sort_order%20asc", "newsletters")?;
-        Ok(rows.iter().find(|row| row["name"] == name).map(|row| text(row, "id")).with_context(|| format!("no newsletter {name}"))?)
+        rows.iter().find(|row| row["name"] == name).map(|row| text(row, "id")).with_context(|| format!("no newsletter {name}"))
     }
 
     pub fn add_member(&self, member: Value) -> Result<Value> {

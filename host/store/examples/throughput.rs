@@ -34,6 +34,8 @@ fn job(n: u64) -> NewJob {
         set: vec!["Rekomi affiliate".into(), "partner".into()],
         clear: Vec::new(),
         all: vec!["Rekomi affiliate".into(), "partner".into()],
+        scope: String::new(),
+        payload: None,
     }
 }
 
@@ -98,7 +100,7 @@ async fn cycles(store: &Arc<SledStore>, jobs: u64) -> Result<Duration, StoreErro
                         let mut job = claim.job;
                         (job.state, job.attempts, job.updated, job.finished) = (JobState::Succeeded, 1, 2, Some(2));
                         let known = crm_contract::types::Known { contact_id: Some("1".into()), ..Default::default() };
-                        store.finish(&claim.lane, claim.epoch, Finish { job, attempt: None, known: Some(known) }).await?;
+                        store.finish(&claim.lane, claim.epoch, Finish { job, attempt: None, known: Some(known), jobs: Vec::new() }).await?;
                         done.fetch_add(1, Ordering::Relaxed);
                         Ok::<_, StoreError>(())
                     })

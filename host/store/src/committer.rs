@@ -5,6 +5,7 @@
 
 pub(crate) mod op;
 pub(crate) mod plan_docs;
+mod plan_erase;
 mod plan_hand;
 mod plan_secrets;
 mod plan_work;
@@ -150,6 +151,10 @@ impl Work {
                     Ok(()) => outcome = self.planner.plan(op),
                     // Dropped, and with it the reply: the waiter finds the store broken.
                     Err(_) => unplanned.push(op),
+                }
+                if outcome.is_ok() && self.planner.stage.len() >= limits::BATCH_ROWS {
+                    outcome = self.commit();
+                    self.barrier.busy(true);
                 }
             }
             if let Err(why) = outcome.and_then(|()| self.commit()) {

@@ -4,7 +4,10 @@
 //! This room is for tests only and must not touch a back end's insides.
 
 pub mod directed;
+pub mod directed_ends;
+pub mod directed_finding;
 pub mod directed_lanes;
+pub mod directed_wishes;
 pub mod history;
 mod observe;
 mod play;
@@ -90,6 +93,8 @@ pub fn job(n: u64, organization: &str, lane: &str, email: &str) -> NewJob {
         set: vec!["tag".into()],
         clear: Vec::new(),
         all: vec!["tag".into()],
+        scope: String::new(),
+        payload: None,
     }
 }
 
@@ -97,7 +102,7 @@ pub fn job(n: u64, organization: &str, lane: &str, email: &str) -> NewJob {
 #[macro_export]
 macro_rules! conformance_suite {
     ($factory:expr) => {
-        $crate::conformance_suite!(@directed $factory;
+        $crate::conformance_suite!(directed, $factory;
             documents_have_versions_that_rise,
             a_stale_version_is_a_conflict_and_changes_nothing,
             one_refused_put_refuses_the_whole_commit,
@@ -114,7 +119,7 @@ macro_rules! conformance_suite {
             nothing_is_acknowledged_after_close,
             listings_are_newest_first_paged_and_filtered,
         );
-        $crate::conformance_suite!(@lanes $factory;
+        $crate::conformance_suite!(directed_lanes, $factory;
             an_equal_wish_is_folded_and_the_newer_one_wins,
             a_wish_made_while_the_job_runs_follows_it,
             invariant_5_no_two_jobs_with_one_exclusive_key_run_at_once,
@@ -135,17 +140,40 @@ macro_rules! conformance_suite {
             a_failed_step_shows_at_the_next_durable_operation,
             counts_follow_every_transition,
         );
+        $crate::conformance_suite!(directed_finding, $factory;
+            names_are_an_index_in_the_order_of_their_bytes,
+            invariant_6_an_index_ends_where_anothers_begins,
+            an_index_follows_its_records,
+            an_index_shows_records_as_they_are_while_they_change,
+            lanes_are_listed_and_counted_by_how_they_begin,
+        );
+        $crate::conformance_suite!(directed_wishes, $factory;
+            a_wish_with_another_purpose_makes_the_job_begin_anew,
+            a_tag_taken_off_and_put_on_again_is_sent_again,
+            a_body_and_a_scope_are_the_newest_wishs,
+            a_contact_moved_twice_is_moved_from_where_it_is,
+            a_move_that_was_made_is_not_made_from_the_older_place,
+            a_follow_up_of_a_job_that_failed_moves_the_contact_from_where_it_is,
+            invariant_5_a_changed_e_mail_changes_which_jobs_exclude_one_another,
+            what_is_known_of_a_contact_is_kept_by_destination,
+            what_was_known_under_an_address_goes_when_the_contact_was_moved_away,
+        );
+        $crate::conformance_suite!(directed_ends, $factory;
+            an_end_brings_its_jobs_in_the_same_write,
+            the_end_of_a_finished_job_may_wish_for_it_anew,
+            a_fenced_end_brings_nothing,
+            an_end_whose_jobs_cannot_be_taken_in_changes_nothing,
+            erased_jobs_are_gone_with_all_that_hung_on_them,
+            nothing_is_erased_while_one_of_the_jobs_runs_or_a_put_is_out_of_date,
+            invariant_6_another_organizations_jobs_and_contacts_are_not_erased,
+            contacts_of_a_destination_are_erased_by_their_own_name,
+            what_is_known_of_a_person_is_found_in_every_part_of_a_lane,
+        );
     };
-    (@directed $factory:expr; $($name:ident),* $(,)?) => {
+    ($module:ident, $factory:expr; $($name:ident),* $(,)?) => {
         $(#[test]
         fn $name() {
-            $crate::conformance::block_on($crate::conformance::directed::$name(&$factory));
-        })*
-    };
-    (@lanes $factory:expr; $($name:ident),* $(,)?) => {
-        $(#[test]
-        fn $name() {
-            $crate::conformance::block_on($crate::conformance::directed_lanes::$name(&$factory));
+            $crate::conformance::block_on($crate::conformance::$module::$name(&$factory));
         })*
     };
 }

@@ -4,6 +4,7 @@
 //! This room may touch sled and the sealing key. It must not touch the network, wasmtime or axum.
 
 pub mod admin;
+mod checks;
 mod committer;
 mod disk;
 mod faults;
@@ -15,12 +16,15 @@ mod rows;
 mod sealing;
 pub mod sled_store;
 mod space;
+mod spool;
 mod store_impl;
 mod view;
+mod wish;
 
 pub use port::{Ack, Store, StoreError, Whose};
 pub use sealing::MasterKey;
 pub use space::SpaceGate;
+pub use spool::FileSpool;
 
 #[cfg(any(test, feature = "planted-bugs"))]
 pub use faults::Faults;

@@ -22,6 +22,18 @@ pub enum Kind {
     Host,
     /// Authorizations under way (organization `""`): a merchant is at the vendor's consent page.
     Authorization,
+    /// What one campaign does differently on one connection.
+    Override,
+    /// Invitations that affiliates have not all used yet.
+    Invite,
+    /// Public handles of campaigns (organization `""`).
+    Program,
+    /// Where an organization's webhooks go.
+    WebhookEndpoint,
+    /// Who did what, and when.
+    Audit,
+    /// The operator's credentials (organization `""`).
+    OperatorKey,
 }
 
 /// A document: JSON text with a version for compare-and-swap. At most 8 KiB of JSON.
@@ -61,6 +73,8 @@ pub struct RecordKey {
 pub enum Purpose {
     Sync,
     Untag,
+    /// Deliver `payload` to a webhook endpoint: the lane is the endpoint's id.
+    Webhook,
 }
 
 /// A job to enqueue. Deduplicated by `dedupe` among the jobs of its lane that are not finished.
@@ -73,7 +87,7 @@ pub struct NewJob {
     pub campaign: String,
     pub affiliate: String,
     pub purpose: Purpose,
-    /// connection + campaign + normalised e-mail (+ purpose).
+    /// connection + campaign + affiliate. Bringing and taking out share it, so that the newest wish replaces the older one.
     pub dedupe: String,
     /// Account + normalised e-mail: at most one job with this key runs at a time, over all campaigns.
     pub exclusive: String,
@@ -84,6 +98,24 @@ pub struct NewJob {
     pub set: Vec<String>,
     pub clear: Vec<String>,
     pub all: Vec<String>,
+    /// Tells apart what is known of one e-mail in several destinations of one lane; empty = the connection's own destination.
+    #[serde(default)]
+    pub scope: String,
+    /// The body of a webhook.
+    #[serde(default)]
+    pub payload: Option<String>,
+}
+
+impl NewJob {
+    /// Under which lane what is known of its contact is kept.
+    pub fn contact_lane(&self) -> String {
+        contact_lane(&self.lane, &self.scope)
+    }
+}
+
+/// Under which lane what is known of a contact is kept: the lane itself, or one part of it.
+pub fn contact_lane(lane: &str, scope: &str) -> String {
+    if scope.is_empty() { lane.to_owned() } else { format!("{lane}/{scope}") }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -172,6 +204,14 @@ pub enum Outcome {
     Ended(Ending),
     Fault(GuestFault),
     Interrupted,
+    /// A webhook was sent, or could not be.
+    Delivery {
+        /// The endpoint's answer; `None` = there was none.
+        status: Option<u16>,
+        /// The beginning of its answer, or why there was none.
+        text: String,
+        took_ms: u32,
+    },
 }
 
 /// A step of the journal as kept: which attempt made it, its order within the attempt.
@@ -226,6 +266,8 @@ pub struct Finish {
     pub attempt: Option<Attempt>,
     /// New knowledge of the contact, kept even on failure.
     pub known: Option<Known>,
+    /// Jobs that the end brings with it (webhooks that tell of it), in the same batch. One that cannot be taken in refuses the whole.
+    pub jobs: Vec<NewJob>,
 }
 
 /// A lane as the dispatcher sees it.
@@ -242,6 +284,8 @@ pub struct ReadyLane {
 /// Filter of a job listing. Newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobFilter {
+    /// Only lanes whose id begins so (`con_`); empty = all.
+    pub lanes: String,
     pub lane: Option<String>,
     pub state: Option<JobState>,
     pub affiliate: Option<String>,

@@ -1,6 +1,7 @@
 //! The store as a model in memory: small, slow, obviously right. It is the oracle of the conformance suite and a stand-in for tests of other
 //! rooms. It is no back end: nothing survives the process, and secrets lie in the clear.
 
+mod documents;
 mod hands;
 mod secrets;
 mod world;
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use self::world::World;
+use crate::checks::{births, check_erase, check_puts};
 use crate::model::*;
 use crate::port::{Ack, Store, StoreError, Whose};
 
@@ -77,13 +79,27 @@ impl Store for MemoryModel {
     }
 
     async fn find(&self, organization: &str, kind: Kind, namespace: &str, name: &str) -> Result<Option<Record>, StoreError> {
+        self.look(|world| world.names(organization, kind, namespace).remove(name))
+    }
+
+    async fn named(
+        &self,
+        organization: &str,
+        kind: Kind,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Record)>, StoreError> {
         self.look(|world| {
-            let id = world.holder(organization, kind, namespace, name)?;
-            world.record(&RecordKey { organization: organization.to_owned(), kind, id })
+            let names = world.names(organization, kind, namespace).into_iter();
+            let names = names.filter(|(name, _)| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
+            names.take(limit).collect()
         })
     }
 
     async fn commit(&self, puts: Vec<Put>, jobs: Vec<NewJob>) -> Result<Vec<Ack>, StoreError> {
+        check_puts(&puts, &births(jobs.clone())?)?;
         self.change(|world| world.commit(puts, jobs))
     }
 
@@ -145,6 +161,7 @@ impl Store for MemoryModel {
         if finish.job.state == JobState::Running {
             return Err(StoreError::Unusable("an attempt cannot end with its job running".into()));
         }
+        check_puts(&[], &births(finish.jobs.clone())?)?;
         self.change(|world| world.finish(lane, epoch, finish))
     }
 
@@ -174,10 +191,11 @@ impl Store for MemoryModel {
         })
     }
 
-    async fn counts(&self, organization: &str, lane: Option<&str>) -> Result<JobCounts, StoreError> {
+    async fn counts(&self, organization: &str, lanes: &str, lane: Option<&str>) -> Result<JobCounts, StoreError> {
         self.look(|world| {
             let mut counts = JobCounts::default();
             let jobs = world.jobs.values().map(|kept| &kept.job).filter(|job| job.new.organization == organization);
+            let jobs = jobs.filter(|job| job.new.lane.starts_with(lanes));
             for job in jobs.filter(|job| lane.is_none_or(|lane| lane == job.new.lane)) {
                 *crate::committer::queue::slot(&mut counts, job.state) += 1;
             }
@@ -189,6 +207,15 @@ impl Store for MemoryModel {
         self.look(|world| world.contact(lane, email))
     }
 
+    async fn contacts(&self, lane: &str, emails: &[String]) -> Result<Vec<Contact>, StoreError> {
+        let emails: Vec<String> = emails.iter().map(|email| crate::rows::tables::fold_email(email)).collect();
+        let part = format!("{lane}/");
+        self.look(|world| {
+            let found = world.contacts.values().filter(|contact| contact.lane == lane || contact.lane.starts_with(&part));
+            found.filter(|contact| emails.contains(&contact.email)).cloned().collect()
+        })
+    }
+
     async fn amend(&self, job: Job, expect: u64) -> Result<(), StoreError> {
         if job.state == JobState::Running {
             return Err(StoreError::Unusable("a job begins to run by being claimed".into()));
@@ -198,6 +225,11 @@ impl Store for MemoryModel {
 
     async fn cancel_lane(&self, lane: &str, now: u64) -> Result<u64, StoreError> {
         self.change(|world| Ok(world.cancel_lane(lane, now)))
+    }
+
+    async fn erase(&self, organization: &str, jobs: &[String], contacts: &[(String, String)], puts: Vec<Put>) -> Result<u64, StoreError> {
+        check_erase(jobs, contacts, &puts)?;
+        self.change(|world| world.erase(organization, jobs, contacts, puts))
     }
 
     async fn seal_with(&self, whose: &Whose, slots: BTreeMap<String, String>, tokens: BTreeMap<String, Token>) -> Result<(), StoreError> {

@@ -17,6 +17,13 @@ pub enum Ack {
     /// started yet; otherwise a follow-up is remembered and enqueued when the running one ends. "Not started" means pending, retrying
     /// or parked; while it runs, or waits for the vendor to finish what it accepted, the newest wish is the follow-up. When the run ends
     /// without finishing the job (to be retried or parked), the follow-up becomes the job's own wish.
+    ///
+    /// The newer wish may have another purpose: the job then does that instead, and what earlier attempts sent for the old purpose
+    /// answers nothing any more (`forget_before`, no `resume`); nor does it for a newer wish that takes tags off (`clear`). What the
+    /// vendor accepted and has not finished (`resume`) is given up by every wish that asks for something else. A wish that moves a
+    /// contact to a new e-mail keeps the older `previous_email` while nothing is known of a contact under the e-mail that the older wish
+    /// would have given it; so does one that speaks of the same e-mail and names no previous one. The `exclusive` key follows the newest
+    /// wish.
     Folded {
         into: String,
     },
@@ -57,6 +64,18 @@ pub trait Store: Send + Sync + 'static {
     async fn page(&self, organization: &str, kind: Kind, after: Option<&str>, limit: usize) -> Result<Vec<Record>, StoreError>;
     /// The record that holds a unique name.
     async fn find(&self, organization: &str, kind: Kind, namespace: &str, name: &str) -> Result<Option<Record>, StoreError>;
+    /// Records by the unique names of one namespace that begin with `prefix`, in the order of the names (by bytes), after the name
+    /// `after`, at most `limit`: a secondary index, for names that hold an order. A record that holds several of the names comes once for
+    /// each. Fewer than `limit` = there are no more.
+    async fn named(
+        &self,
+        organization: &str,
+        kind: Kind,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Record)>, StoreError>;
     /// All puts and all jobs, or none of them: an approval and its syncs are one write. Answers one [`Ack`] per job. Puts are made in
     /// order, so one commit may hand a unique name over. `Conflict` also when a job's id exists already; `Unusable` when a lane belongs to
     /// another organization: a lane is its first job's organization's for good. `NoSpace` refuses jobs and puts with `expect = Some(0)`.
@@ -88,7 +107,10 @@ pub trait Store: Send + Sync + 'static {
     /// durable operation of this claim.
     async fn step(&self, lane: &str, epoch: u64, job: &str, step: Step, durable: bool) -> Result<(), StoreError>;
     /// Ends an attempt: job, attempt row and contact knowledge in one batch; frees the job's `exclusive` key; deletes the dedupe key if
-    /// the state is final, and enqueues the remembered follow-up. `updated` always rises: what is not later than before is counted one up.
+    /// the state is final, and enqueues the remembered follow-up. What is known is kept under the `contact_lane` of the job's wish. A sync that
+    /// succeeded has moved its contact: nothing is known under its `previous_email` any more, and a follow-up goes on from its e-mail. The jobs
+    /// it brings are checked as [`Self::commit`] checks them, before anything is written, but not for free space: progress is
+    /// always taken in. Fenced = none of them is. `updated` always rises: what is not later than before is counted one up.
     async fn finish(&self, lane: &str, epoch: u64, finish: Finish) -> Result<(), StoreError>;
 
     // -- looking ------------------------------------------------------------------------------------------------------------
@@ -97,8 +119,12 @@ pub trait Store: Send + Sync + 'static {
     async fn jobs(&self, organization: &str, filter: &JobFilter, before: Option<&str>, limit: usize) -> Result<Vec<Job>, StoreError>;
     async fn attempts(&self, organization: &str, job: &str) -> Result<Vec<Attempt>, StoreError>;
     async fn steps(&self, organization: &str, job: &str) -> Result<Vec<Step>, StoreError>;
-    async fn counts(&self, organization: &str, lane: Option<&str>) -> Result<JobCounts, StoreError>;
+    /// Of one lane, or of all whose id begins with `lanes`.
+    async fn counts(&self, organization: &str, lanes: &str, lane: Option<&str>) -> Result<JobCounts, StoreError>;
+    /// `lane` as [`contact_lane`] names it.
     async fn contact(&self, lane: &str, email: &str) -> Result<Option<Contact>, StoreError>;
+    /// What is known of these e-mails in a lane and in every part of it, also in parts that no wish names any more. By lane, then e-mail.
+    async fn contacts(&self, lane: &str, emails: &[String]) -> Result<Vec<Contact>, StoreError>;
     /// Changes a job that is not running, by the merchant's or the operator's hand (retry, cancel). `expect` is its `updated`. Id, lane,
     /// organization, campaign, affiliate, purpose and keys stay as they were. `Taken { namespace: "job", by }` when a finished job is to be
     /// retried and a newer unfinished one has its `dedupe` key.
@@ -106,6 +132,13 @@ pub trait Store: Send + Sync + 'static {
     /// Cancels every unfinished, not running job of a lane; running ones are cancelled when they end (one that succeeded or failed stays so).
     /// Follow-ups are dropped. Answers how many were cancelled at once.
     async fn cancel_lane(&self, lane: &str, now: u64) -> Result<u64, StoreError>;
+
+    /// Deletes these jobs with all that hangs on them (attempts, steps, follow-ups), finished or not, and what is known of these
+    /// contacts (lane as [`contact_lane`] names it, e-mail), and makes the puts, all in one batch. `Conflict` while one of the jobs runs, and
+    /// when a put is out of date. Jobs of other organizations and jobs that do not exist are passed over. Answers how many jobs went.
+    /// Contacts in lanes of other organizations are passed over too. Free space is not asked for. `TooLarge` above
+    /// [`crate::limits::ERASE`] jobs or contacts.
+    async fn erase(&self, organization: &str, jobs: &[String], contacts: &[(String, String)], puts: Vec<Put>) -> Result<u64, StoreError>;
 
     // -- credentials --------------------------------------------------------------------------------------------------------
     /// Seals and keeps the credentials of a connection, replacing all it had. `host` is the merchant-supplied host (or empty): it is

@@ -1,6 +1,8 @@
 //! Reading without ever showing what is not on disk yet, and without holding a lock while the disk works: a reader reads first,
 //! and if what it read belongs to the batch that is being written, it waits for that batch before it answers.
 
+pub(crate) mod contacts;
+pub(crate) mod documents;
 pub(crate) mod listing;
 
 use std::collections::HashSet;
@@ -134,6 +136,9 @@ impl Barrier {
     }
 }
 
+/// How often a value in chunks is read again because a batch came in between: under steady writes to it several times in a row.
+pub(crate) const TORN: u32 = 64;
+
 /// Reads committed state.
 #[derive(Clone)]
 pub(crate) struct Reader {
@@ -146,14 +151,19 @@ impl Reader {
         self.barrier.check()?;
         // A value in chunks that is being replaced may be read half old and half new: its checksum says so, and once the batch is
         // on disk it is read again.
-        match self.disk.payload(key) {
-            Err(DiskError::Damaged(_)) => {
-                self.barrier.settle_all().await?;
-                Ok(self.disk.payload(key)?)
-            }
-            read => {
+        let mut tries = 0;
+        loop {
+            let (begun, quiet) = (self.barrier.begun(), self.barrier.at_rest());
+            let read = self.disk.payload(key);
+            let Err(DiskError::Damaged(_)) = read else {
                 self.barrier.settle_key(key).await?;
-                Ok(read?)
+                return Ok(read?);
+            };
+            self.barrier.settle_all().await?;
+            tries += 1;
+            // Nothing was written meanwhile: what was read is what lies there.
+            if tries >= TORN || (quiet && self.barrier.begun() == begun) {
+                return Ok(read?);
             }
         }
     }
@@ -170,13 +180,13 @@ impl Reader {
         self.barrier.check()?;
         let mut tries = 0;
         loop {
-            let begun = self.barrier.begun();
+            let (begun, quiet) = (self.barrier.begun(), self.barrier.at_rest());
             let found: Result<Vec<_>, DiskError> = self.rows(prefix).map(|row| self.decode(row?)).collect();
             self.barrier.settle_all().await?;
             tries += 1;
             match found {
                 // Torn by a batch that was applied meanwhile: read what it left.
-                Err(DiskError::Damaged(_)) if tries < 3 && self.barrier.begun() != begun => {}
+                Err(DiskError::Damaged(_)) if tries < TORN && (!quiet || self.barrier.begun() != begun) => {}
                 found => return Ok(found?),
             }
         }

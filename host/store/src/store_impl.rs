@@ -13,13 +13,15 @@ use crm_contract::types::Known;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::checks::{births, check_erase, check_job, check_puts, short};
+use crate::committer::CLOSED;
 use crate::committer::op::{Ending, Granted, Op};
-use crate::committer::{CLOSED, plan_docs};
 use crate::limits;
 use crate::model::*;
 use crate::port::{Ack, Store, StoreError, Whose};
+use crate::reads::documents::record;
 use crate::rows::envelope::{self, Write};
-use crate::rows::tables::{self, DocRow, LiveRow};
+use crate::rows::tables::{self, DocRow, LiveRow, fold_email};
 use crate::rows::{Damaged, keys};
 use crate::sealing::handle::{self, Handle};
 use crate::sealing::{self};
@@ -33,24 +35,7 @@ impl Store for SledStore {
     }
 
     async fn page(&self, organization: &str, kind: Kind, after: Option<&str>, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.reader.barrier.check()?;
-        let prefix = keys::doc_prefix(organization, kind);
-        let from = after.map_or_else(|| prefix.clone(), |after| [prefix.as_slice(), after.as_bytes(), &[0]].concat());
-        let reader = self.reader.clone();
-        let start = prefix.len();
-        let organization = organization.to_owned();
-        let found = tokio::task::spawn_blocking(move || -> Result<Vec<Record>, StoreError> {
-            let rows = reader.disk.scan(&from, keys::end_of(&prefix).as_deref(), false).take(limit);
-            rows.map(|row| {
-                let (key, row): (Vec<u8>, DocRow) = reader.decode(row?)?;
-                let id = std::str::from_utf8(&key[start..]).map_err(|_| Damaged::at(&key, "an id that is no text"))?.to_owned();
-                Ok(record(RecordKey { organization: organization.clone(), kind, id }, row))
-            })
-            .collect()
-        });
-        let found = found.await.map_err(|error| StoreError::Unusable(format!("the page was interrupted: {error}")))?;
-        self.reader.barrier.settle_all().await?;
-        found
+        self.reader.page(organization, kind, after, limit).await
     }
 
     async fn find(&self, organization: &str, kind: Kind, namespace: &str, name: &str) -> Result<Option<Record>, StoreError> {
@@ -62,16 +47,21 @@ impl Store for SledStore {
         self.get(&RecordKey { organization: organization.to_owned(), kind, id }).await
     }
 
+    async fn named(
+        &self,
+        organization: &str,
+        kind: Kind,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Record)>, StoreError> {
+        self.reader.named(organization, kind, namespace, (prefix, after), limit).await
+    }
+
     async fn commit(&self, puts: Vec<Put>, jobs: Vec<NewJob>) -> Result<Vec<Ack>, StoreError> {
-        for put in &puts {
-            check_put(put)?;
-        }
-        let jobs = jobs.into_iter().map(|job| check_job(&job).and_then(|()| plan_docs::birth(job))).collect::<Result<Vec<_>, _>>()?;
-        let bytes = puts.iter().map(|put| put.json.as_ref().map_or(64, String::len)).sum::<usize>()
-            + jobs.iter().flat_map(|job| &job.rows).map(|(_, value)| value.as_ref().map_or(0, Vec::len)).sum::<usize>();
-        if bytes > limits::COMMIT_BYTES {
-            return Err(StoreError::TooLarge { bytes, limit: limits::COMMIT_BYTES });
-        }
+        let jobs = births(jobs)?;
+        check_puts(&puts, &jobs)?;
         self.committer.ask(|reply| Op::Commit { puts, jobs, reply }).await
     }
 
@@ -136,7 +126,7 @@ impl Store for SledStore {
     }
 
     async fn finish(&self, lane: &str, epoch: u64, finish: Finish) -> Result<(), StoreError> {
-        let Finish { job, attempt, known } = finish;
+        let Finish { job, attempt, known, jobs } = finish;
         if job.state == JobState::Running {
             return Err(StoreError::Unusable("an attempt cannot end with its job running".into()));
         }
@@ -149,13 +139,15 @@ impl Store for SledStore {
         };
         let contact_rows = match known {
             Some(known) => {
-                let email = fold_email(&job.new.who.email);
-                let contact = Contact { lane: lane.to_owned(), email: email.clone(), known, updated: job.updated };
-                wrap(keys::contact(lane, &email), &contact, limits::DOCUMENT_BYTES)?
+                let (lane, email) = (job.new.contact_lane(), fold_email(&job.new.who.email));
+                let key = keys::contact(&lane, &email);
+                wrap(key, &Contact { lane, email, known, updated: job.updated }, limits::DOCUMENT_BYTES)?
             }
             None => Vec::new(),
         };
-        let ending = Box::new(Ending { lane: lane.to_owned(), epoch, job, job_rows, attempt_rows, contact_rows });
+        let jobs = births(jobs)?;
+        check_puts(&[], &jobs)?;
+        let ending = Box::new(Ending { lane: lane.to_owned(), epoch, job, job_rows, attempt_rows, contact_rows, jobs });
         self.committer.ask(|reply| Op::Finish { ending, reply }).await
     }
 
@@ -182,7 +174,7 @@ impl Store for SledStore {
     }
 
     async fn jobs(&self, organization: &str, filter: &JobFilter, before: Option<&str>, limit: usize) -> Result<Vec<Job>, StoreError> {
-        let lanes = self.view.lanes_of(organization).iter().map(|lane| lane.to_string()).collect();
+        let lanes = self.view.lanes_of(organization, &filter.lanes);
         self.reader.jobs(organization, lanes, filter, before, limit).await
     }
 
@@ -200,13 +192,17 @@ impl Store for SledStore {
         Ok(self.reader.all(&keys::steps_prefix(job)).await?.into_iter().map(|(_, step)| step).collect())
     }
 
-    async fn counts(&self, organization: &str, lane: Option<&str>) -> Result<JobCounts, StoreError> {
+    async fn counts(&self, organization: &str, lanes: &str, lane: Option<&str>) -> Result<JobCounts, StoreError> {
         self.reader.barrier.check()?;
-        Ok(self.view.counts(organization, lane))
+        Ok(self.view.counts(organization, lanes, lane))
     }
 
     async fn contact(&self, lane: &str, email: &str) -> Result<Option<Contact>, StoreError> {
         self.reader.read(&keys::contact(lane, &fold_email(email))).await
+    }
+
+    async fn contacts(&self, lane: &str, emails: &[String]) -> Result<Vec<Contact>, StoreError> {
+        self.reader.contacts(lane, emails).await
     }
 
     async fn amend(&self, job: Job, expect: u64) -> Result<(), StoreError> {
@@ -228,6 +224,15 @@ impl Store for SledStore {
             cancelled += self.committer.ask(|reply| Op::Cancel { jobs, now, reply }).await?;
         }
         Ok(cancelled)
+    }
+
+    async fn erase(&self, organization: &str, jobs: &[String], contacts: &[(String, String)], puts: Vec<Put>) -> Result<u64, StoreError> {
+        check_erase(jobs, contacts, &puts)?;
+        // Longer than any contact's: nothing is kept there.
+        let contacts = contacts.iter().filter(|(lane, _)| lane.len() <= limits::CONTACT_LANE);
+        let contacts = contacts.map(|(lane, email)| (lane.clone(), fold_email(email))).collect();
+        let (organization, jobs) = (organization.to_owned(), jobs.to_vec());
+        self.committer.ask(|reply| Op::Erase { organization, jobs, contacts, puts, reply }).await
     }
 
     async fn seal_with(&self, whose: &Whose, slots: BTreeMap<String, String>, tokens: BTreeMap<String, Token>) -> Result<(), StoreError> {
@@ -306,20 +311,17 @@ impl SledStore {
             let steps: Vec<(Vec<u8>, Step)> = self.reader.all(&keys::steps_prefix(&id)).await?;
             steps.into_iter().map(|(_, step)| step).filter(|step| step.attempt > job.forget_before).collect()
         };
-        let known = match self.contact(&lane, &job.new.who.email).await? {
+        let contacts = job.new.contact_lane();
+        let known = match self.contact(&contacts, &job.new.who.email).await? {
             Some(contact) => contact.known,
             // An address that changed: what was learnt under the old one still names the contact.
             None => match &job.new.who.previous_email {
-                Some(previous) => self.contact(&lane, previous).await?.map(|contact| contact.known).unwrap_or_default(),
+                Some(previous) => self.contact(&contacts, previous).await?.map(|contact| contact.known).unwrap_or_default(),
                 None => Known::default(),
             },
         };
         Ok(Claim { lane, epoch, job, steps, known, lease_until })
     }
-}
-
-fn record(key: RecordKey, row: DocRow) -> Record {
-    Record { organization: key.organization, kind: key.kind, id: key.id, version: row.version, json: row.json }
 }
 
 fn wrap<T: Serialize>(key: Vec<u8>, value: &T, limit: usize) -> Result<Vec<Write>, StoreError> {
@@ -328,44 +330,6 @@ fn wrap<T: Serialize>(key: Vec<u8>, value: &T, limit: usize) -> Result<Vec<Write
         return Err(StoreError::TooLarge { bytes: payload.len(), limit });
     }
     Ok(envelope::wrap(key, &payload))
-}
-
-/// The form under which a contact is kept. Callers normalise further; this only makes sure that case and blanks never split one contact in two.
-pub(crate) fn fold_email(email: &str) -> String {
-    let mut folded = email.trim().to_lowercase();
-    if folded.len() > keys::MAX_PART {
-        // Longer than any address can be: told apart by its hash.
-        folded = format!("{:032x}", tables::digest(&[&folded]));
-    }
-    folded
-}
-
-fn short(text: &str) -> Result<(), StoreError> {
-    if text.len() > keys::MAX_PART { Err(StoreError::TooLarge { bytes: text.len(), limit: keys::MAX_PART }) } else { Ok(()) }
-}
-
-fn check_put(put: &Put) -> Result<(), StoreError> {
-    short(&put.record.organization)?;
-    short(&put.record.id)?;
-    for (namespace, name) in &put.unique {
-        short(namespace)?;
-        short(name)?;
-    }
-    if put.unique.len() > limits::UNIQUE_NAMES {
-        return Err(StoreError::TooLarge { bytes: put.unique.len(), limit: limits::UNIQUE_NAMES });
-    }
-    match &put.json {
-        Some(json) if json.len() > limits::DOCUMENT_BYTES => Err(StoreError::TooLarge { bytes: json.len(), limit: limits::DOCUMENT_BYTES }),
-        _ => Ok(()),
-    }
-}
-
-fn check_job(job: &NewJob) -> Result<(), StoreError> {
-    [&job.id, &job.organization, &job.lane, &job.affiliate, &job.campaign].into_iter().try_for_each(|part| short(part))?;
-    if job.id.is_empty() || job.lane.is_empty() || job.organization.is_empty() {
-        return Err(StoreError::Unusable("a job needs an id, a lane and an organization".into()));
-    }
-    Ok(())
 }
 
 fn check_whose(whose: &Whose) -> Result<(), StoreError> {

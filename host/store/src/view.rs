@@ -2,6 +2,7 @@
 //! nothing is ready, counted or woken for before that.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -56,6 +57,12 @@ impl Seen {
                 self.order.insert((due, lane))
             };
         }
+    }
+
+    fn lanes_of<'a>(&'a self, organization: &str, prefix: &'a str) -> impl Iterator<Item = &'a Arc<str>> {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let lanes = self.by_organization.get(organization).into_iter().flat_map(move |lanes| lanes.range::<str, _>(from));
+        lanes.take_while(move |lane| lane.starts_with(prefix))
     }
 
     /// Lanes whose hold is over go back among the others.
@@ -139,10 +146,11 @@ impl View {
         seen.list(lane);
     }
 
-    pub(crate) fn counts(&self, organization: &str, lane: Option<&str>) -> JobCounts {
+    /// Of one lane, or of all that begin with `prefix`.
+    pub(crate) fn counts(&self, organization: &str, prefix: &str, lane: Option<&str>) -> JobCounts {
         let seen = self.seen.lock();
         let mut total = JobCounts::default();
-        for id in seen.by_organization.get(organization).into_iter().flatten() {
+        for id in seen.lanes_of(organization, prefix) {
             if lane.is_some_and(|wanted| wanted != &**id) {
                 continue;
             }
@@ -153,9 +161,9 @@ impl View {
         total
     }
 
-    /// Every lane an organization ever had a job in.
-    pub(crate) fn lanes_of(&self, organization: &str) -> Vec<Arc<str>> {
-        self.seen.lock().by_organization.get(organization).into_iter().flatten().cloned().collect()
+    /// Every lane an organization ever had a job in, of those that begin with `prefix`.
+    pub(crate) fn lanes_of(&self, organization: &str, prefix: &str) -> Vec<String> {
+        self.seen.lock().lanes_of(organization, prefix).map(|lane| lane.to_string()).collect()
     }
 }
 

@@ -90,8 +90,19 @@ async fn run(store: &dyn Store, claim: Claim, now: u64) {
     // Every third job needs two attempts.
     let again = attempt == 1 && id.ends_with(['0', '3', '6', '9']);
     (done.state, done.attempts, done.updated) = (if again { JobState::Retrying } else { JobState::Succeeded }, attempt, now);
-    store.finish(&claim.lane, claim.epoch, Finish { job: done, attempt: None, known: None }).await.unwrap();
+    // The end is told of by another job, as a webhook would.
+    let told = NewJob { id: format!("tell_{attempt}_{id}"), dedupe: format!("{id}/{attempt}"), ..job(0, "o", "whe_1", &id) };
+    store.finish(&claim.lane, claim.epoch, Finish { job: done, attempt: None, known: None, jobs: vec![told] }).await.unwrap();
     say(&format!("{} {id} {attempt}", if again { "retrying" } else { "succeeded" }));
+    if erasable(&id) {
+        store.erase("o", std::slice::from_ref(&id), &[], vec![]).await.unwrap();
+        say(&format!("erased {id}"));
+    }
+}
+
+/// Jobs that are erased as soon as they have succeeded.
+fn erasable(id: &str) -> bool {
+    id.ends_with('5')
 }
 
 /// What was acknowledged so far, over all rounds.
@@ -100,6 +111,7 @@ struct Acked {
     jobs: BTreeSet<String>,
     records: BTreeSet<String>,
     succeeded: BTreeSet<String>,
+    erased: BTreeSet<String>,
     /// Attempts that were handed out: each number once, over all rounds.
     attempts: BTreeSet<(String, String)>,
     /// Attempts whose steps are durable.
@@ -144,6 +156,9 @@ impl Acked {
                 ["retrying", id, attempt] => {
                     running.remove(&((*id).to_owned(), (*attempt).to_owned()));
                 }
+                ["erased", id] => {
+                    self.erased.insert((*id).to_owned());
+                }
                 _ => panic!("the child said {line:?}"),
             }
         }
@@ -159,11 +174,14 @@ impl Acked {
         }
         for id in &self.jobs {
             match store.job("o", id).await.unwrap() {
+                // It may be erased and the child killed before it could say so; but not before it could say that it had succeeded.
+                None if erasable(id) && self.succeeded.contains(id) => {}
                 None => self.wrong.push(format!("{id} is lost")),
+                Some(_) if self.erased.contains(id) => self.wrong.push(format!("{id} was erased and is there")),
                 Some(job) if self.succeeded.contains(id) && job.state != JobState::Succeeded => {
                     self.wrong.push(format!("{id} succeeded and is {:?}", job.state));
                 }
-                Some(_) => {}
+                Some(job) => self.wrong.extend(told(store, &job).await),
             }
         }
         for id in &self.records {
@@ -174,15 +192,30 @@ impl Acked {
         }
         for (id, attempts) in &self.steps {
             let kept: BTreeSet<(u32, u32)> = store.steps("o", id).await.unwrap().iter().map(|step| (step.attempt, step.number)).collect();
-            if attempts.iter().any(|attempt| !kept.contains(&(*attempt, 0)) || !kept.contains(&(*attempt, 1))) {
+            let gone = erasable(id) && self.succeeded.contains(id);
+            if !gone && attempts.iter().any(|attempt| !kept.contains(&(*attempt, 0)) || !kept.contains(&(*attempt, 1))) {
                 self.wrong.push(format!("steps of {id} are lost"));
             }
         }
-        let counts = store.counts("o", None).await.unwrap();
-        if counts.running != 0 || (counts.succeeded as usize) < self.succeeded.len() {
+        let counts = store.counts("o", "", None).await.unwrap();
+        let erasable = self.succeeded.iter().filter(|id| erasable(id)).count();
+        if counts.running != 0 || (counts.succeeded as usize) < self.succeeded.len() - erasable {
             self.wrong.push(format!("the counts are {counts:?}"));
         }
     }
+}
+
+/// Every attempt that ended brought its job, and none that was cut off did.
+async fn told(store: &dyn Store, job: &Job) -> Option<String> {
+    let id = &job.new.id;
+    let interrupted: BTreeSet<u32> = store.attempts("o", id).await.unwrap().iter().map(|attempt| attempt.number).collect();
+    for attempt in 1..=job.attempts + 1 {
+        let told = store.job("o", &format!("tell_{attempt}_{id}")).await.unwrap().is_some();
+        if told != (attempt <= job.attempts && !interrupted.contains(&attempt)) {
+            return Some(format!("the end of attempt {attempt} of {id} and the job it brings are not of one piece"));
+        }
+    }
+    None
 }
 
 /// Lets a child work until it has said `lines` lines, kills it, and answers all it said.

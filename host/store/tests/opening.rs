@@ -64,7 +64,12 @@ async fn furnish(store: &dyn Store) {
             outcome: Outcome::Interrupted,
             log: vec!["l".into()],
         };
-        let finish = Finish { job: done, attempt: Some(attempt), known: Some(Known { contact_id: Some("7".into()), ..Known::default() }) };
+        let finish = Finish {
+            job: done,
+            attempt: Some(attempt),
+            known: Some(Known { contact_id: Some("7".into()), ..Known::default() }),
+            jobs: Vec::new(),
+        };
         store.finish("con_1", claim.epoch, finish).await.unwrap();
     }
     // A wish behind a running job.
@@ -80,7 +85,7 @@ async fn seen(store: &dyn Store) -> Vec<String> {
     for organization in ["o", "p"] {
         lines.push(format!("{:?}", store.page(organization, Kind::Campaign, None, 99).await.unwrap()));
         lines.push(format!("{:?}", store.find(organization, Kind::Campaign, "n", "b").await.unwrap()));
-        lines.push(format!("{:?}", store.counts(organization, None).await.unwrap()));
+        lines.push(format!("{:?}", store.counts(organization, "", None).await.unwrap()));
         let by = JobFilter { affiliate: Some("aff_1@x.example".into()), ..JobFilter::default() };
         lines.push(format!("{:?}", store.jobs(organization, &by, None, 99).await.unwrap().len()));
         for job in store.jobs(organization, &JobFilter::default(), None, 99).await.unwrap() {
@@ -198,7 +203,7 @@ fn too_little_space_refuses_new_work_and_lets_progress_through() {
         let claim = store.claim("w", 5, 1000, &[("con_1".into(), 1)]).await.unwrap().remove(0);
         let mut done = claim.job.clone();
         done.state = JobState::Succeeded;
-        store.finish("con_1", claim.epoch, Finish { job: done, attempt: None, known: None }).await.unwrap();
+        store.finish("con_1", claim.epoch, Finish { job: done, attempt: None, known: None, jobs: Vec::new() }).await.unwrap();
         store.set_free_space_gate(SpaceGate::Bytes(0));
         store.commit(vec![], vec![job(2, "o", "con_1", "b@x.example")]).await.unwrap();
         assert_eq!(store.health(), Ok(()));
@@ -274,7 +279,7 @@ fn old_finished_jobs_are_let_go_with_all_that_hangs_on_them() {
         assert_eq!(store.expire(1000).await.unwrap(), 2);
         assert_eq!(store.expire(1000).await.unwrap(), 0);
         assert_eq!(
-            store.counts("o", None).await.unwrap(),
+            store.counts("o", "", None).await.unwrap(),
             JobCounts { pending: 3, running: 1, waiting: 1, retrying: 1, ..JobCounts::default() }
         );
         assert!(store.scan().await.unwrap() < before);

@@ -38,6 +38,8 @@ pub(crate) struct Ending {
     pub(crate) job_rows: Vec<Write>,
     pub(crate) attempt_rows: Vec<Write>,
     pub(crate) contact_rows: Vec<Write>,
+    /// What the end brings with it.
+    pub(crate) jobs: Vec<Birth>,
 }
 
 pub(crate) enum Op {
@@ -98,6 +100,14 @@ pub(crate) enum Op {
         before: u64,
         reply: Reply<u64>,
     },
+    /// Deletes jobs, whatever their state unless they run, and what is known of contacts (lane and folded e-mail), and makes puts.
+    Erase {
+        organization: String,
+        jobs: Vec<String>,
+        contacts: Vec<(String, String)>,
+        puts: Vec<Put>,
+        reply: Reply<u64>,
+    },
     /// Replaces all sealed rows of a connection.
     Seal {
         prefix: Vec<u8>,
@@ -139,13 +149,19 @@ impl Op {
         fn rows(rows: &[Write]) -> usize {
             rows.iter().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum()
         }
+        fn births(jobs: &[Birth]) -> usize {
+            jobs.iter().map(|job| 2 * rows(&job.rows)).sum()
+        }
+        fn documents(puts: &[Put]) -> usize {
+            puts.iter().map(|put| put.json.as_ref().map_or(64, String::len)).sum()
+        }
         match self {
-            Op::Commit { puts, jobs, .. } => {
-                let puts: usize = puts.iter().map(|p| p.json.as_ref().map_or(64, String::len)).sum();
-                puts + jobs.iter().map(|j| 2 * rows(&j.rows)).sum::<usize>()
-            }
+            Op::Commit { puts, jobs, .. } => documents(puts) + births(jobs),
+            Op::Erase { puts, jobs, contacts, .. } => documents(puts) + 64 * (jobs.len() + contacts.len()),
             Op::Step { rows: written, .. } | Op::SaveToken { rows: written, .. } | Op::BeginRenewal { rows: written, .. } => rows(written),
-            Op::Finish { ending, .. } => 2 * rows(&ending.job_rows) + rows(&ending.attempt_rows) + rows(&ending.contact_rows),
+            Op::Finish { ending, .. } => {
+                2 * rows(&ending.job_rows) + rows(&ending.attempt_rows) + rows(&ending.contact_rows) + births(&ending.jobs)
+            }
             Op::Seal { rows: all, .. } => all.iter().map(|r| rows(r)).sum(),
             _ => 64,
         }

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::Halt;
 use super::op::Birth;
-use super::planner::{Planned, Planner, take_wish};
-use crate::model::{Job, JobState, Put};
+use super::planner::{Planned, Planner};
+use crate::model::{Job, JobState, NewJob, Put};
 use crate::port::{Ack, StoreError};
 use crate::rows::tables::{DocRow, LiveRow};
 use crate::rows::{keys, tables};
+use crate::wish;
 
 impl Planner {
     pub(super) fn commit(&mut self, puts: Vec<Put>, jobs: Vec<Birth>) -> Planned<Vec<Ack>> {
@@ -17,6 +18,13 @@ impl Planner {
             self.space.admit().map_err(Halt::Refuse)?;
         }
         self.check(&jobs)?;
+        self.put_all(puts)?;
+        // From here on nothing can be refused any more.
+        jobs.into_iter().map(|job| self.enqueue_or_fold(job).map_err(Halt::into_fatal)).collect()
+    }
+
+    /// All puts in order, or none.
+    pub(super) fn put_all(&mut self, puts: Vec<Put>) -> Planned<()> {
         self.stage.mark();
         for put in puts {
             if let Err(halt) = self.put(put) {
@@ -25,8 +33,7 @@ impl Planner {
             }
         }
         self.stage.keep();
-        // From here on nothing can be refused any more.
-        jobs.into_iter().map(|job| self.enqueue_or_fold(job).map_err(Halt::into_fatal)).collect()
+        Ok(())
     }
 
     fn put(&mut self, put: Put) -> Planned<()> {
@@ -61,7 +68,7 @@ impl Planner {
     }
 
     /// Everything that could keep one of the jobs from being taken in.
-    fn check(&self, jobs: &[Birth]) -> Planned<()> {
+    pub(super) fn check(&self, jobs: &[Birth]) -> Planned<()> {
         let mut ids = HashSet::new();
         let mut lanes: HashMap<&str, &str> = HashMap::new();
         for Birth { new, dedupe, .. } in jobs {
@@ -81,32 +88,44 @@ impl Planner {
             if let Some(into) = self.queue.dedupe(*dedupe) {
                 // Read now what the fold will read, so that it cannot fail half-way.
                 self.job(&into)?;
+                self.follow_up(&into)?;
             }
         }
         Ok(())
     }
 
-    fn enqueue_or_fold(&mut self, birth: Birth) -> Planned<Ack> {
+    /// The wish that waits for a job's end.
+    pub(super) fn follow_up(&self, id: &str) -> Planned<Option<NewJob>> {
+        let waits = self.queue.live.get(id).is_some_and(|live| live.row.follow);
+        if waits { self.stage.read(&keys::follow(id)) } else { Ok(None) }
+    }
+
+    pub(super) fn enqueue_or_fold(&mut self, birth: Birth) -> Planned<Ack> {
         let Some(into) = self.queue.dedupe(birth.dedupe) else {
             return self.enqueue(birth.new, birth.rows, birth.dedupe, birth.exclusive);
         };
         let Some(live) = self.queue.live.get(&into).map(|live| live.row.clone()) else {
             return Err(Halt::Fatal(format!("the queue lost the job {into}")));
         };
-        let newer = birth.new;
+        let mut newer = birth.new;
         if matches!(live.state, JobState::Running | JobState::Waiting) {
+            if let Some(older) = self.follow_up(&into)? {
+                wish::inherit(&older, &mut newer, |lane, email| self.knows(lane, email))?;
+            }
             self.stage.put(keys::follow(&into), &newer)?;
             self.write_live(&into, |row| row.follow = true)?;
         } else {
             let Some(mut job): Option<Job> = self.job(&into)? else {
                 return Err(Halt::Fatal(format!("the body of the queued job {into} is missing")));
             };
-            take_wish(&mut job, &newer);
+            let (created, due) = (newer.created, newer.due);
+            wish::take_wish(&mut job, newer, |lane, email| self.knows(lane, email))?;
             self.stage.put(keys::job(&into), &job)?;
             self.write_live(&into, |row| {
-                row.updated = newer.created.max(row.updated + 1);
+                row.updated = created.max(row.updated + 1);
+                row.exclusive = birth.exclusive;
                 if row.state == JobState::Pending {
-                    row.due = row.due.min(newer.due);
+                    row.due = row.due.min(due);
                 }
             })?;
         }

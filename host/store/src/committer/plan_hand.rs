@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Halt;
 use super::planner::{Planned, Planner};
 use crate::disk::DiskError;
-use crate::model::{Job, JobState};
+use crate::model::{Job, JobState, NewJob};
 use crate::port::StoreError;
 use crate::rows::{keys, tables};
 
@@ -46,13 +46,9 @@ impl Planner {
                 return refuse(StoreError::Taken { namespace: "job".into(), by: by.to_string() });
             }
         }
-        // The keys that place a job are its birth's; what it carries may change.
-        job.new.campaign.clone_from(&stored.new.campaign);
-        job.new.affiliate.clone_from(&stored.new.affiliate);
-        job.new.purpose = stored.new.purpose;
-        job.new.dedupe.clone_from(&stored.new.dedupe);
-        job.new.exclusive.clone_from(&stored.new.exclusive);
-        job.new.created = stored.new.created;
+        // What places a job stays; the person and the tags may change.
+        let NewJob { due, who, set, clear, all, .. } = job.new;
+        job.new = NewJob { due, who, set, clear, all, ..stored.new.clone() };
         job.updated = job.updated.max(expect + 1);
         if stored.state.is_final() {
             self.unbury(&stored)?;

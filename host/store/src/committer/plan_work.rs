@@ -9,6 +9,7 @@ use crate::model::JobState;
 use crate::port::StoreError;
 use crate::rows::envelope::Write;
 use crate::rows::keys;
+use crate::wish;
 
 impl Planner {
     pub(super) fn claim(&mut self, owner: &Arc<str>, now: u64, lease_ms: u64, wants: &[(String, u32)]) -> Planned<Vec<Granted>> {
@@ -110,12 +111,26 @@ impl Planner {
     }
 
     pub(super) fn finish(&mut self, ending: Ending) -> Planned<()> {
-        self.fence(&ending.lane, ending.epoch, &ending.job.new.id)?;
-        self.settle(ending.job, Some(ending.job_rows))?;
-        for rows in [ending.attempt_rows, ending.contact_rows] {
+        let Ending { lane, epoch, job, job_rows, attempt_rows, contact_rows, jobs } = ending;
+        let id = job.new.id.clone();
+        self.fence(&lane, epoch, &id)?;
+        self.check(&jobs)?;
+        let follow = self.follow_up(&id)?;
+        if follow.is_some_and(|follow| jobs.iter().any(|job| job.new.id == follow.id)) {
+            return Err(Halt::Refuse(StoreError::Conflict));
+        }
+        // Everything that could be refused has been read. What is now known of the contact comes first: folding asks for it.
+        for rows in [contact_rows, attempt_rows] {
             if !rows.is_empty() {
-                self.stage.put_wrapped(rows)?;
+                self.stage.put_wrapped(rows).map_err(Halt::into_fatal)?;
             }
+        }
+        if let Some((lane, email)) = wish::left_behind(&job) {
+            self.stage.delete(keys::contact(&lane, &email)).map_err(Halt::into_fatal)?;
+        }
+        self.settle(job, Some(job_rows)).map_err(Halt::into_fatal)?;
+        for job in jobs {
+            self.enqueue_or_fold(job).map_err(Halt::into_fatal)?;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use crate::rows::envelope::{self, Write};
 use crate::rows::keys;
 use crate::rows::tables::{self, AffiliateRow, EndedRow, LiveRow};
 use crate::space::Space;
+use crate::wish;
 
 /// Answers a waiter; `Some` = the batch could not be written.
 pub(crate) type Answer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
@@ -101,6 +102,10 @@ impl Planner {
                 let result = self.end_renewal(marker, expect);
                 self.answer(reply, result)
             }
+            Op::Erase { organization, jobs, contacts, puts, reply } => {
+                let result = self.erase(&organization, &jobs, contacts, puts);
+                self.answer(reply, result)
+            }
             Op::Close { reply } => self.answer(reply, Ok(())),
         }
     }
@@ -135,6 +140,11 @@ impl Planner {
             (Some(job), Some(live)) => Some(live.row.over(job)),
             (job, _) => job,
         })
+    }
+
+    /// Whether anything is known of a contact, this batch included.
+    pub(crate) fn knows(&self, lane: &str, email: &str) -> Planned<bool> {
+        Ok(self.stage.exists(&keys::contact(lane, &tables::fold_email(email)))?)
     }
 
     /// Puts a new job into its lane.
@@ -197,27 +207,36 @@ impl Planner {
             job.finished = job.state.is_final().then_some(job.updated);
             changed = true;
         }
-        let (fold, after) = match job.state {
+        let (fold, mut after) = match job.state {
             state if state.is_final() => (None, follow),
             JobState::Waiting => (None, None),
             _ => (follow, None),
         };
-        if let Some(newer) = &fold {
-            take_wish(&mut job, newer);
+        let folded = fold.is_some();
+        if let Some(newer) = fold {
+            wish::take_wish(&mut job, newer, |lane, email| self.knows(lane, email))?;
             changed = true;
+        }
+        if let Some(newer) = &mut after
+            && job.state != JobState::Succeeded
+        {
+            // What this job was to do for the contact was not done.
+            wish::inherit(&job.new, newer, |lane, email| self.knows(lane, email))?;
+        } else if let Some(newer) = &mut after {
+            wish::carry_on(&job.new, newer);
         }
         let rows = match rows {
             Some(rows) if !changed => rows,
             _ => envelope::wrap(keys::job(&id), &tables::encode(&job)?),
         };
         self.stage.put_wrapped(rows)?;
-        if fold.is_some() || after.is_some() {
+        if folded || after.is_some() {
             self.stage.delete(keys::follow(&id))?;
         }
         if job.state.is_final() {
             self.bury(&job)?;
         } else {
-            self.revive(&job, live, fold.is_some())?;
+            self.revive(&job, live, folded)?;
         }
         match after {
             Some(new) => self.enqueue_follow_up(new),
@@ -271,7 +290,10 @@ impl Planner {
             updated: job.updated,
             claimed: 0,
             dedupe: live.as_ref().map_or_else(|| tables::digest(&[&new.lane, &new.dedupe]), |row| row.dedupe),
-            exclusive: live.as_ref().map_or_else(|| tables::exclusive_digest(&new.exclusive), |row| row.exclusive),
+            exclusive: match &live {
+                Some(row) if !folded => row.exclusive,
+                _ => tables::exclusive_digest(&new.exclusive),
+            },
         };
         self.stage.put_bytes(keys::live(&new.lane, &new.id), &row.encode())?;
         if live.is_some() {
@@ -309,13 +331,4 @@ impl Planner {
         self.stage.put(keys::attempt(id, attempt.number), &attempt)?;
         self.settle(job, None)
     }
-}
-
-/// The newer wish takes the place of the older one in a job that has not begun.
-pub(crate) fn take_wish(job: &mut Job, newer: &NewJob) {
-    job.new.affiliate.clone_from(&newer.affiliate);
-    job.new.who = newer.who.clone();
-    job.new.set.clone_from(&newer.set);
-    job.new.clear.clone_from(&newer.clear);
-    job.new.all.clone_from(&newer.all);
 }

@@ -132,6 +132,11 @@ impl Stage {
         }
     }
 
+    /// Rows of the batch so far.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The batch, and an empty stage for the next one.
     pub(crate) fn take(&mut self) -> Vec<Write> {
         self.rows.drain().collect()

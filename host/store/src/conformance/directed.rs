@@ -28,7 +28,7 @@ pub(super) fn finished(claim: &Claim, state: JobState, now: u64) -> Finish {
     job.due = now;
     job.updated = now;
     job.finished = state.is_final().then_some(now);
-    Finish { job, attempt: None, known: None }
+    Finish { job, attempt: None, known: None, jobs: Vec::new() }
 }
 
 pub(super) fn step(attempt: u32, number: u32, body: String) -> Step {
@@ -69,7 +69,7 @@ pub async fn one_refused_put_refuses_the_whole_commit(factory: &dyn Factory) {
     assert_eq!(store.commit(puts, vec![job(1, "o", "con_1", "a@x.example")]).await, Err(StoreError::Conflict));
     assert_eq!(store.get(&key("o", "a")).await.unwrap(), None);
     assert_eq!(store.find("o", Kind::Campaign, "name", "x").await.unwrap(), None);
-    assert_eq!(store.counts("o", None).await.unwrap(), JobCounts::default());
+    assert_eq!(store.counts("o", "", None).await.unwrap(), JobCounts::default());
     assert_eq!(store.ready(u64::MAX, 9), vec![]);
 }
 
@@ -130,8 +130,8 @@ pub async fn invariant_6_no_organization_sees_anothers_records_or_jobs(factory: 
         assert_eq!(store.jobs(other, &by_lane, None, 9).await.unwrap(), vec![]);
         assert_eq!(store.attempts(other, id).await.unwrap(), vec![]);
         assert_eq!(store.steps(other, id).await.unwrap(), vec![]);
-        assert_eq!(store.counts(other, None).await.unwrap(), JobCounts::default());
-        assert_eq!(store.counts(other, Some("con_1")).await.unwrap(), JobCounts::default());
+        assert_eq!(store.counts(other, "", None).await.unwrap(), JobCounts::default());
+        assert_eq!(store.counts(other, "", Some("con_1")).await.unwrap(), JobCounts::default());
     }
     // A lane belongs to one organization for good.
     let foreign = store.commit(vec![], vec![job(2, "p", "con_1", "b@x.example")]).await;

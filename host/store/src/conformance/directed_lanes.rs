@@ -73,7 +73,7 @@ pub async fn invariant_5_no_two_jobs_with_one_exclusive_key_run_at_once(factory:
         assert!(store.ready(5 + n, 9).is_empty(), "what is blocked is not ready");
         store.finish(&claims[0].lane, claims[0].epoch, finished(&claims[0], JobState::Succeeded, 6)).await.unwrap();
     }
-    assert_eq!(store.counts("o", None).await.unwrap().succeeded, 3);
+    assert_eq!(store.counts("o", "", None).await.unwrap().succeeded, 3);
 }
 
 pub async fn invariant_5_many_workers_run_each_job_once(factory: &dyn Factory) {
@@ -94,7 +94,7 @@ pub async fn invariant_5_many_workers_run_each_job_once(factory: &dyn Factory) {
                     let woken = store.woken();
                     let claims = store.claim("one owner", 5, 30_000, &lanes).await.unwrap();
                     if claims.is_empty() {
-                        if store.counts("o", None).await.unwrap().succeeded == JOBS {
+                        if store.counts("o", "", None).await.unwrap().succeeded == JOBS {
                             return;
                         }
                         drop(tokio::time::timeout(std::time::Duration::from_millis(20), woken).await);
@@ -121,7 +121,7 @@ pub async fn invariant_5_many_workers_run_each_job_once(factory: &dyn Factory) {
     let done = done.lock().unwrap().clone();
     assert_eq!(done.len() as u64, JOBS);
     assert!(done.values().all(|times| *times == 1), "{done:?}");
-    assert_eq!(store.counts("o", None).await.unwrap(), JobCounts { succeeded: JOBS, ..JobCounts::default() });
+    assert_eq!(store.counts("o", "", None).await.unwrap(), JobCounts { succeeded: JOBS, ..JobCounts::default() });
 }
 
 pub async fn invariant_5_no_job_is_lost_by_a_crash(factory: &dyn Factory) {
@@ -134,7 +134,7 @@ pub async fn invariant_5_no_job_is_lost_by_a_crash(factory: &dyn Factory) {
     store.close().await.unwrap();
     let store = factory.open(100);
     assert_eq!(store.interrupted_at_open(), 4);
-    let counts = store.counts("o", None).await.unwrap();
+    let counts = store.counts("o", "", None).await.unwrap();
     let wanted = JobCounts { pending: 12, retrying: 5, waiting: 1, succeeded: 1, failed: 1, ..JobCounts::default() };
     assert_eq!(counts, wanted);
     let interrupted = store.job("o", &claims[5].job.new.id).await.unwrap().unwrap();
@@ -273,7 +273,7 @@ pub async fn a_cancelled_lane_cancels_running_jobs_when_they_end(factory: &dyn F
     assert_eq!(store.cancel_lane("con_1", 6).await.unwrap(), 3);
     store.finish("con_1", claims[0].epoch, finished(&claims[0], JobState::Retrying, 7)).await.unwrap();
     store.finish("con_1", claims[1].epoch, finished(&claims[1], JobState::Succeeded, 7)).await.unwrap();
-    let counts = store.counts("o", None).await.unwrap();
+    let counts = store.counts("o", "", None).await.unwrap();
     assert_eq!(counts, JobCounts { cancelled: 4, succeeded: 1, ..JobCounts::default() });
     assert_eq!(store.job("o", "job_follow").await.unwrap(), None, "the follow-up was cancelled with the rest");
 }
@@ -344,16 +344,16 @@ pub async fn counts_follow_every_transition(factory: &dyn Factory) {
     store.park("con_1", true, 2).await.unwrap();
     store.park("con_1", false, 3).await.unwrap();
     let claims = claim(&*store, "w", 5, "con_1", 7).await;
-    assert_eq!(store.counts("o", Some("con_1")).await.unwrap(), JobCounts { pending: 1, running: 7, ..JobCounts::default() });
+    assert_eq!(store.counts("o", "", Some("con_1")).await.unwrap(), JobCounts { pending: 1, running: 7, ..JobCounts::default() });
     store.park("con_1", true, 6).await.unwrap();
     let states = [JobState::Waiting, JobState::Retrying, JobState::Parked, JobState::Succeeded, JobState::Failed, JobState::Cancelled];
     for (claim, state) in claims.iter().zip(states) {
         store.finish("con_1", claim.epoch, finished(claim, state, 7)).await.unwrap();
     }
     let all = JobCounts { pending: 1, running: 1, waiting: 1, retrying: 1, parked: 1, succeeded: 1, failed: 1, cancelled: 1 };
-    assert_eq!(store.counts("o", None).await.unwrap(), all);
-    assert_eq!(store.counts("o", Some("con_2")).await.unwrap(), JobCounts::default());
+    assert_eq!(store.counts("o", "", None).await.unwrap(), all);
+    assert_eq!(store.counts("o", "", Some("con_2")).await.unwrap(), JobCounts::default());
     store.close().await.unwrap();
     let store = factory.open(9);
-    assert_eq!(store.counts("o", None).await.unwrap(), JobCounts { running: 0, retrying: 2, ..all });
+    assert_eq!(store.counts("o", "", None).await.unwrap(), JobCounts { running: 0, retrying: 2, ..all });
 }

@@ -1,6 +1,6 @@
 //! Everything that can be seen of a store, as lines that can be compared.
 
-use super::play::{EMAILS, KINDS, LANES, ORGANIZATIONS};
+use super::play::{EMAILS, KINDS, LANES, NAMES, ORGANIZATIONS, SCOPE};
 use crate::model::*;
 use crate::model_store::MemoryModel;
 use crate::{Store, StoreError};
@@ -12,13 +12,20 @@ pub(super) async fn everything(store: &dyn Store, jobs: &[(String, String)]) -> 
         for kind in KINDS {
             lines.push(format!("{organization} {kind:?}: {:?}", store.page(organization, kind, None, 100).await?));
             lines.push(format!("from doc_0: {:?}", store.page(organization, kind, Some("doc_0"), 1).await?));
-            for name in 0..3 {
-                lines.push(format!("n{name}: {:?}", store.find(organization, kind, "name", &format!("n{name}")).await?));
+            for name in NAMES {
+                lines.push(format!("{name}: {:?}", store.find(organization, kind, "name", name).await?));
+            }
+            for (prefix, after, limit) in [("", None, 9), ("", Some("a"), 1), ("a", None, 1), ("a", Some("a"), 9), ("b", Some("a"), 9)] {
+                let named = store.named(organization, kind, "name", prefix, after, limit).await?;
+                lines.push(format!("{limit} of {prefix:?} after {after:?}: {named:?}"));
             }
         }
-        lines.push(format!("{organization}: {:?}", store.counts(organization, None).await?));
+        lines.push(format!("{organization}: {:?}", store.counts(organization, "", None).await?));
+        for lanes in ["con", "con_2", "w"] {
+            lines.push(format!("{organization} {lanes}..: {:?}", store.counts(organization, lanes, None).await?));
+        }
         for (_, lane) in LANES {
-            lines.push(format!("{organization} {lane}: {:?}", store.counts(organization, Some(lane)).await?));
+            lines.push(format!("{organization} {lane}: {:?}", store.counts(organization, "", Some(lane)).await?));
         }
         for filter in filters() {
             let mut page = store.jobs(organization, &filter, None, 3).await?;
@@ -44,8 +51,8 @@ pub(super) async fn everything(store: &dyn Store, jobs: &[(String, String)]) -> 
         lines.push(format!("{id} for {other}: {:?}", store.job(other, id).await?.is_some()));
     }
     for (_, lane) in LANES {
-        for email in EMAILS {
-            lines.push(format!("{lane} {email}: {:?}", store.contact(lane, email).await?));
+        for (email, scope) in EMAILS.into_iter().flat_map(|email| ["", SCOPE].map(|scope| (email, scope))) {
+            lines.push(format!("{lane} {scope} {email}: {:?}", store.contact(&contact_lane(lane, scope), email).await?));
         }
     }
     Ok(lines)
@@ -58,9 +65,12 @@ fn filters() -> Vec<JobFilter> {
     let finals = [JobState::Succeeded, JobState::Failed, JobState::Cancelled];
     filters.extend(states.into_iter().chain(finals).map(|state| JobFilter { state: Some(state), ..JobFilter::default() }));
     filters.push(JobFilter { campaign: Some("cmp_1".into()), ..JobFilter::default() });
-    let affiliate = Some(format!("aff_{}", EMAILS[0]));
+    let affiliate = Some("aff_0".to_owned());
     filters.push(JobFilter { affiliate: affiliate.clone(), ..JobFilter::default() });
-    filters.push(JobFilter { affiliate, campaign: Some("cmp_0".into()), state: Some(JobState::Succeeded), lane: Some("con_1".into()) });
+    let (campaign, state, lane) = (Some("cmp_0".into()), Some(JobState::Succeeded), Some("con_1".into()));
+    filters.push(JobFilter { affiliate: affiliate.clone(), campaign, state, lane, lanes: String::new() });
+    filters.extend(["con", "con_1", "whe"].map(|lanes| JobFilter { lanes: lanes.into(), ..JobFilter::default() }));
+    filters.push(JobFilter { lanes: "con_2".into(), affiliate, ..JobFilter::default() });
     filters
 }
 

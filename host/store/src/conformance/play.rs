@@ -6,15 +6,19 @@ use std::sync::Arc;
 use crm_contract::ports::{Digest, ShownRequest, StepKey};
 use crm_contract::types::{Ending, Error, Known, Told};
 
-use super::history::{Act, End, Expect};
+use super::history::{Act, End, Expect, Wish};
 use super::{Factory, block_on, job, observe};
 use crate::model::*;
 use crate::model_store::MemoryModel;
 use crate::{Store, StoreError};
 
-pub(super) const LANES: [(&str, &str); 4] = [("org_a", "con_1"), ("org_a", "con_2"), ("org_b", "con_3"), ("org_b", "con_4")];
+pub(super) const LANES: [(&str, &str); 5] =
+    [("org_a", "con_1"), ("org_a", "con_2"), ("org_b", "con_3"), ("org_b", "con_4"), ("org_a", "whe_1")];
 pub(super) const ORGANIZATIONS: [&str; 2] = ["org_a", "org_b"];
 pub(super) const EMAILS: [&str; 3] = ["ann@example.com", "Bob@Example.com ", "zoë@example.com"];
+pub(super) const SCOPE: &str = "dst_1";
+/// Names of documents: one begins another.
+pub(super) const NAMES: [&str; 3] = ["a", "ab", "b"];
 pub(super) const KINDS: [Kind; 2] = [Kind::Campaign, Kind::Affiliate];
 const OWNERS: [&str; 2] = ["own_1", "own_2"];
 
@@ -79,17 +83,10 @@ impl Game<'_> {
                 let puts = vec![first, second];
                 same("two puts", self.store.commit(puts.clone(), vec![]).await, self.model.commit(puts, vec![]).await)
             }
-            Act::Enqueue { lane, campaign, email, after, shared, with_put, wrong_lane } => {
-                let mut new = self.new_job(*lane, *email);
-                new.campaign = format!("cmp_{campaign}");
-                new.dedupe = format!("{}/{}/{email}", new.lane, new.campaign);
-                // Two connections on one account share the key.
-                new.exclusive = if *shared { format!("account/{email}") } else { format!("{}/{email}", new.lane) };
-                new.due = self.now + u64::from(*after);
-                if *wrong_lane {
-                    new.organization = "org_c".into();
-                }
-                let puts = if *with_put { vec![self.put(0, 0, *email, Expect::Whatever, Some("1".into()), &[]).await?] } else { vec![] };
+            Act::Enqueue { wish, with_put, wrong_lane } => {
+                let new = self.wish(wish, *wrong_lane);
+                let puts =
+                    if *with_put { vec![self.put(0, 0, wish.person, Expect::Whatever, Some("1".into()), &[]).await?] } else { vec![] };
                 self.enqueue(puts, vec![new]).await
             }
             Act::EnqueueTwo { lane, emails } => {
@@ -126,14 +123,15 @@ impl Game<'_> {
                 let store = self.store.step(&claim.lane, epoch, id, step.clone(), *durable).await;
                 same("step", store, self.model.step(&claim.lane, claim.epoch, id, step, *durable).await)
             }
-            Act::Finish { claim, end, attempt, known, late } => {
+            Act::Finish { claim, end, attempt, known, late, jobs, wrong_lane } => {
                 if self.claims.is_empty() {
                     return Ok(());
                 }
                 // Mostly the newest claims, sometimes one whose time is over.
                 let at = if *late { claim.index(self.claims.len()) } else { self.claims.len() - 1 - claim.index(self.claims.len().min(3)) };
                 let (claim, epoch) = self.claims[at].clone();
-                let finish = a_finish(&claim, *end, *attempt, *known, self.now);
+                let jobs = jobs.iter().map(|wish| self.wish(wish, *wrong_lane)).collect();
+                let finish = Finish { jobs, ..a_finish(&claim, *end, *attempt, *known, self.now) };
                 let store = self.store.finish(&claim.lane, epoch, finish.clone()).await;
                 same("finish", store, self.model.finish(&claim.lane, claim.epoch, finish).await)
             }
@@ -151,6 +149,23 @@ impl Game<'_> {
             Act::CancelLane { lane } => {
                 let lane = LANES[usize::from(*lane)].1;
                 same("cancel", self.store.cancel_lane(lane, self.now).await, self.model.cancel_lane(lane, self.now).await)
+            }
+            Act::Erase { organization, jobs, contacts, id, expect } => {
+                let mut ids = vec!["job_nobody".to_owned()];
+                if !self.jobs.is_empty() {
+                    ids.extend(jobs.iter().map(|job| job.get(&self.jobs).1.clone()));
+                }
+                let contacts: Vec<(String, String)> = contacts
+                    .iter()
+                    .map(|(lane, email, scoped)| {
+                        let lane = contact_lane(LANES[usize::from(*lane)].1, if *scoped { SCOPE } else { "" });
+                        (lane, EMAILS[usize::from(*email)].to_owned())
+                    })
+                    .collect();
+                let put = self.put(*organization, 1, *id, *expect, Some("9".into()), &[*id]).await?;
+                let organization = ORGANIZATIONS[usize::from(*organization)];
+                let store = self.store.erase(organization, &ids, &contacts, vec![put.clone()]).await;
+                same("erase", store, self.model.erase(organization, &ids, &contacts, vec![put]).await)
             }
             Act::Expire { age } => {
                 let before = self.now.saturating_sub(u64::from(*age));
@@ -177,7 +192,7 @@ impl Game<'_> {
             Expect::Absent => Some(0),
             Expect::Wrong => Some(version + 7),
         };
-        let unique = names.iter().map(|name| ("name".to_owned(), format!("n{name}"))).collect();
+        let unique = names.iter().map(|name| ("name".to_owned(), NAMES[usize::from(*name)].to_owned())).collect();
         Ok(Put { record, expect, json, unique })
     }
 
@@ -186,6 +201,29 @@ impl Game<'_> {
         let n = self.jobs.len() as u64;
         let new = NewJob { created: self.now, due: self.now, ..job(n, organization, lane, EMAILS[usize::from(email)]) };
         self.jobs.push((organization.to_owned(), new.id.clone()));
+        new
+    }
+
+    fn wish(&mut self, wish: &Wish, wrong_lane: bool) -> NewJob {
+        let email = wish.email.unwrap_or(wish.person);
+        let mut new = self.new_job(wish.lane, email);
+        new.campaign = format!("cmp_{}", wish.campaign);
+        new.affiliate = format!("aff_{}", wish.person);
+        new.dedupe = format!("{}/{}/{}", new.lane, new.campaign, wish.person);
+        new.exclusive = if wish.shared { format!("account/{email}") } else { format!("{}/{email}", new.lane) };
+        new.due = self.now + u64::from(wish.after);
+        new.purpose = [Purpose::Sync, Purpose::Untag, Purpose::Webhook][usize::from(wish.purpose)];
+        new.payload = (new.purpose == Purpose::Webhook).then(|| format!("{{\"at\":{}}}", self.now));
+        new.who.previous_email = wish.previous.map(|email| EMAILS[usize::from(email)].to_owned());
+        if wish.clear {
+            new.clear = vec!["old".into()];
+        }
+        if wish.scoped {
+            new.scope = SCOPE.into();
+        }
+        if wrong_lane {
+            new.organization = "org_c".into();
+        }
         new
     }
 
@@ -280,5 +318,5 @@ fn a_finish(claim: &Claim, end: End, attempt: bool, known: bool, now: u64) -> Fi
         log: vec!["a line".into()],
     });
     let known = known.then(|| Known { contact_id: Some(format!("{now}")), tags: vec!["tag".into()], memo: None });
-    Finish { job, attempt, known }
+    Finish { job, attempt, known, jobs: Vec::new() }
 }

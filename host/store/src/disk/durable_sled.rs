@@ -14,8 +14,10 @@ use crate::faults::Faults;
 use crate::port::StoreError;
 use crate::rows::envelope::Write;
 
-/// Bytes of leaf pages kept in memory.
-const CACHE: u64 = 64 * 1024 * 1024;
+/// Bytes of leaf pages kept in memory, as they lie on disk; in memory they take twice that. The engine notices only every 64th access in
+/// each of 256 parts, and keeps some 350 bytes for every page that is not in memory (8 to 16 rows): 160 MB at four million
+/// rows. With 64 MB here a million documents took 400 MB to write, with 16 MB 185 to 275 MB, at four fifths of the speed.
+const CACHE: u64 = 16 * 1024 * 1024;
 /// This thread of the engine also collects its garbage, so it stays on although every commit flushes.
 const FLUSH_EVERY_MS: u64 = 500;
 

@@ -66,9 +66,7 @@ impl World {
             .map(|kept| kept.job.new.id.clone())
             .collect();
         for id in &old {
-            self.jobs.remove(id);
-            self.attempts.retain(|(job, _), _| job != id);
-            self.steps.retain(|(job, ..), _| job != id);
+            self.drop_job(id);
         }
         old.len() as u64
     }

@@ -1,10 +1,14 @@
 //! The model's state and what each operation does to it. Everything is found by looking at everything: no index can be wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
+use super::documents::Doc;
 use super::secrets::Vault;
 use crate::model::*;
 use crate::port::{Ack, StoreError};
+use crate::rows::tables::fold_email;
+use crate::wish;
 
 #[derive(Default)]
 pub(super) struct World {
@@ -19,12 +23,6 @@ pub(super) struct World {
     pub(super) interrupted: u64,
     pub(super) closed: bool,
     pub(super) boot: u64,
-}
-
-pub(super) struct Doc {
-    version: u64,
-    json: String,
-    unique: Vec<(String, String)>,
 }
 
 pub(super) struct Kept {
@@ -44,22 +42,11 @@ pub(super) struct Lane {
     pub(super) hold: u64,
 }
 
-fn email_key(email: &str) -> String {
-    crate::store_impl::fold_email(email)
+fn knows(contacts: &BTreeMap<(String, String), Contact>) -> impl Fn(&str, &str) -> Result<bool, Infallible> {
+    move |lane, email| Ok(contacts.contains_key(&(lane.to_owned(), fold_email(email))))
 }
 
 impl World {
-    pub(super) fn record(&self, key: &RecordKey) -> Option<Record> {
-        let doc = self.docs.get(key)?;
-        let RecordKey { organization, kind, id } = key.clone();
-        Some(Record { organization, kind, id, version: doc.version, json: doc.json.clone() })
-    }
-
-    pub(super) fn holder(&self, organization: &str, kind: Kind, namespace: &str, name: &str) -> Option<String> {
-        let held = |doc: &Doc| doc.unique.iter().any(|(n, v)| n == namespace && v == name);
-        self.docs.iter().find(|(key, doc)| key.organization == organization && key.kind == kind && held(doc)).map(|(key, _)| key.id.clone())
-    }
-
     pub(super) fn job(&self, organization: &str, id: &str) -> Option<&Job> {
         self.jobs.get(id).map(|kept| &kept.job).filter(|job| job.new.organization == organization)
     }
@@ -69,7 +56,7 @@ impl World {
     }
 
     pub(super) fn contact(&self, lane: &str, email: &str) -> Option<Contact> {
-        self.contacts.get(&(lane.to_owned(), email_key(email))).cloned()
+        self.contacts.get(&(lane.to_owned(), fold_email(email))).cloned()
     }
 
     pub(super) fn unfinished(&self, lane: &str) -> impl Iterator<Item = &Kept> {
@@ -84,69 +71,7 @@ impl World {
         self.unfinished(&new.lane).find(|kept| kept.job.new.dedupe == new.dedupe).map(|kept| kept.job.new.id.clone())
     }
 
-    pub(super) fn commit(&mut self, puts: Vec<Put>, jobs: Vec<NewJob>) -> Result<Vec<Ack>, StoreError> {
-        for put in &puts {
-            if let Some(json) = &put.json
-                && json.len() > crate::limits::DOCUMENT_BYTES
-            {
-                return Err(StoreError::TooLarge { bytes: json.len(), limit: crate::limits::DOCUMENT_BYTES });
-            }
-        }
-        let mut ids = BTreeSet::new();
-        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
-        for job in &jobs {
-            if self.jobs.contains_key(&job.id) || !ids.insert(&job.id) {
-                return Err(StoreError::Conflict);
-            }
-            let known = self.lanes.get(&job.lane).map_or("", |lane| lane.organization.as_str());
-            let first = *owners.entry(&job.lane).or_insert(&job.organization);
-            if (!known.is_empty() && known != job.organization) || first != job.organization {
-                return Err(StoreError::Unusable(format!("the lane {} belongs to another organization", job.lane)));
-            }
-        }
-        let before: Vec<(RecordKey, Option<Doc>)> = puts.iter().map(|put| (put.record.clone(), self.docs.remove(&put.record))).collect();
-        for (key, doc) in &before {
-            if let Some(doc) = doc {
-                self.docs.insert(key.clone(), Doc { version: doc.version, json: doc.json.clone(), unique: doc.unique.clone() });
-            }
-        }
-        for put in puts {
-            if let Err(error) = self.put(put) {
-                // The first state of each key wins, so undo in reverse.
-                for (key, doc) in before.into_iter().rev() {
-                    match doc {
-                        Some(doc) => self.docs.insert(key, doc),
-                        None => self.docs.remove(&key),
-                    };
-                }
-                return Err(error);
-            }
-        }
-        Ok(jobs.into_iter().map(|job| self.enqueue(job)).collect())
-    }
-
-    fn put(&mut self, put: Put) -> Result<(), StoreError> {
-        let key = put.record;
-        let version = self.docs.get(&key).map_or(0, |doc| doc.version);
-        if put.expect.is_some_and(|expect| expect != version) {
-            return Err(StoreError::Conflict);
-        }
-        let Some(json) = put.json else {
-            self.docs.remove(&key);
-            return Ok(());
-        };
-        for (namespace, name) in &put.unique {
-            if let Some(by) = self.holder(&key.organization, key.kind, namespace, name)
-                && by != key.id
-            {
-                return Err(StoreError::Taken { namespace: namespace.clone(), by });
-            }
-        }
-        self.docs.insert(key, Doc { version: version + 1, json, unique: put.unique });
-        Ok(())
-    }
-
-    fn enqueue(&mut self, new: NewJob) -> Ack {
+    pub(super) fn enqueue(&mut self, mut new: NewJob) -> Ack {
         let epoch = self.boot << 32;
         let lane = self.lanes.entry(new.lane.clone()).or_insert_with(|| Lane { epoch, ..Lane::default() });
         lane.organization.clone_from(&new.organization);
@@ -156,14 +81,16 @@ impl World {
             return Ack::Enqueued;
         };
         if let Some(kept) = self.jobs.get_mut(&into) {
+            let knows = knows(&self.contacts);
             if matches!(kept.job.state, JobState::Running | JobState::Waiting) {
+                let Ok(()) = kept.follow.as_ref().map_or(Ok(()), |older| wish::inherit(older, &mut new, knows));
                 kept.follow = Some(new);
             } else {
                 kept.job.updated = new.created.max(kept.job.updated + 1);
                 if kept.job.state == JobState::Pending {
                     kept.job.due = kept.job.due.min(new.due);
                 }
-                take(&mut kept.job, new);
+                let Ok(()) = wish::take_wish(&mut kept.job, new, knows);
             }
         }
         Ack::Folded { into }
@@ -245,8 +172,8 @@ impl World {
         kept.job.state = JobState::Running;
         kept.job.updated = now.max(kept.job.updated + 1);
         let job = kept.job.clone();
-        let who = &job.new.who;
-        let known = self.contact(lane_id, &who.email).or_else(|| self.contact(lane_id, who.previous_email.as_deref()?));
+        let (who, contacts) = (&job.new.who, job.new.contact_lane());
+        let known = self.contact(&contacts, &who.email).or_else(|| self.contact(&contacts, who.previous_email.as_deref()?));
         let steps = self.steps_of(&job.new.id).into_iter().filter(|step| step.attempt > job.forget_before).collect();
         Some(Claim { lane: lane_id.to_owned(), epoch, steps, known: known.map(|c| c.known).unwrap_or_default(), job, lease_until })
     }
@@ -322,15 +249,26 @@ impl World {
 
     pub(super) fn finish(&mut self, lane: &str, epoch: u64, finish: Finish) -> Result<(), StoreError> {
         self.fence(lane, epoch, &finish.job.new.id)?;
+        self.admit(&finish.jobs)?;
+        let follow = self.jobs.get(&finish.job.new.id).and_then(|kept| kept.follow.as_ref());
+        if follow.is_some_and(|follow| finish.jobs.iter().any(|job| job.id == follow.id)) {
+            return Err(StoreError::Conflict);
+        }
         if let Some(attempt) = finish.attempt {
             self.attempts.insert((finish.job.new.id.clone(), attempt.number), attempt);
         }
         if let Some(known) = finish.known {
-            let email = email_key(&finish.job.new.who.email);
-            let contact = Contact { lane: lane.to_owned(), email: email.clone(), known, updated: finish.job.updated };
-            self.contacts.insert((lane.to_owned(), email), contact);
+            let (lane, email) = (finish.job.new.contact_lane(), fold_email(&finish.job.new.who.email));
+            let contact = Contact { lane: lane.clone(), email: email.clone(), known, updated: finish.job.updated };
+            self.contacts.insert((lane, email), contact);
+        }
+        if let Some(contact) = wish::left_behind(&finish.job) {
+            self.contacts.remove(&contact);
         }
         self.settle(finish.job);
+        for job in finish.jobs {
+            self.enqueue(job);
+        }
         Ok(())
     }
 
@@ -354,9 +292,18 @@ impl World {
         let ended = job.state.is_final();
         kept.job = job;
         match follow {
-            Some(newer) if !ended => take(&mut kept.job, newer),
-            Some(newer) if !self.jobs.contains_key(&newer.id) => {
-                self.enqueue(newer);
+            Some(newer) if !ended => {
+                let Ok(()) = wish::take_wish(&mut kept.job, newer, knows(&self.contacts));
+            }
+            Some(mut newer) => {
+                if kept.job.state == JobState::Succeeded {
+                    wish::carry_on(&kept.job.new, &mut newer);
+                } else {
+                    let Ok(()) = wish::inherit(&kept.job.new, &mut newer, knows(&self.contacts));
+                }
+                if !self.jobs.contains_key(&newer.id) {
+                    self.enqueue(newer);
+                }
             }
             _ => {}
         }
@@ -368,12 +315,4 @@ impl World {
             }
         }
     }
-}
-
-fn take(job: &mut Job, newer: NewJob) {
-    job.new.affiliate = newer.affiliate;
-    job.new.who = newer.who;
-    job.new.set = newer.set;
-    job.new.clear = newer.clear;
-    job.new.all = newer.all;
 }

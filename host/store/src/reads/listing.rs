@@ -24,7 +24,7 @@ type Source = Peekable<Box<dyn Iterator<Item = Result<Candidate, DiskError>> + S
 
 const FINAL: [JobState; 3] = [JobState::Succeeded, JobState::Failed, JobState::Cancelled];
 
-/// One page. `lanes` are all lanes of the organization.
+/// One page. `lanes` are all lanes of the organization that begin as the filter says.
 pub(crate) fn page(
     reader: &Reader,
     organization: &str,
@@ -64,7 +64,8 @@ pub(crate) fn page(
 
 /// Whether a job is in a listing.
 pub(crate) fn matches(job: &Job, filter: &JobFilter) -> bool {
-    filter.lane.as_ref().is_none_or(|lane| *lane == job.new.lane)
+    job.new.lane.starts_with(&filter.lanes)
+        && filter.lane.as_ref().is_none_or(|lane| *lane == job.new.lane)
         && filter.state.is_none_or(|state| state == job.state)
         && filter.affiliate.as_ref().is_none_or(|affiliate| *affiliate == job.new.affiliate)
         && filter.campaign.as_ref().is_none_or(|campaign| *campaign == job.new.campaign)
@@ -118,10 +119,11 @@ fn sources(reader: &Reader, organization: &str, lanes: &[String], filter: &JobFi
         }
     }
     if let Some(affiliate) = &filter.affiliate {
-        let (lane, state) = (filter.lane.clone(), filter.state);
+        let (prefix, lane, state) = (filter.lanes.clone(), filter.lane.clone(), filter.state);
         sources.push(source(reader, &keys::affiliate_prefix(organization, affiliate), before, move |id, key, payload| {
             let row: AffiliateRow = tables::decode(key, payload)?;
-            let wanted = lane.as_ref().is_none_or(|lane| *lane == row.lane)
+            let wanted = row.lane.starts_with(&prefix)
+                && lane.as_ref().is_none_or(|lane| *lane == row.lane)
                 && state.is_none_or(|state| state == row.state)
                 && campaign.as_ref().is_none_or(|campaign| *campaign == row.campaign);
             Ok(wanted.then_some(Candidate { id, live: None }))

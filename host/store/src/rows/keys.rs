@@ -131,6 +131,14 @@ pub(crate) fn contact(lane: &str, email: &str) -> Vec<u8> {
     tail(key, email)
 }
 
+/// Where contacts of lanes begin whose names have this many bytes and begin so.
+pub(crate) fn contacts_from(bytes: usize, begins: &str) -> Vec<u8> {
+    let mut key = vec![CONTACT];
+    // Cast: as in `part`.
+    key.extend_from_slice(&(bytes as u16).to_be_bytes());
+    tail(key, begins)
+}
+
 pub(crate) fn secrets_prefix(organization: &str, connection: &str) -> Vec<u8> {
     let mut key = vec![SECRET];
     part(&mut key, organization);
@@ -202,6 +210,12 @@ fn kind_byte(kind: Kind) -> u8 {
         Kind::Idempotency => 7,
         Kind::Host => 8,
         Kind::Authorization => 9,
+        Kind::Override => 10,
+        Kind::Invite => 11,
+        Kind::Program => 12,
+        Kind::WebhookEndpoint => 13,
+        Kind::Audit => 14,
+        Kind::OperatorKey => 15,
     }
 }
 
@@ -216,6 +230,12 @@ pub(crate) fn kind_of(byte: u8) -> Option<Kind> {
         7 => Kind::Idempotency,
         8 => Kind::Host,
         9 => Kind::Authorization,
+        10 => Kind::Override,
+        11 => Kind::Invite,
+        12 => Kind::Program,
+        13 => Kind::WebhookEndpoint,
+        14 => Kind::Audit,
+        15 => Kind::OperatorKey,
         _ => return None,
     })
 }

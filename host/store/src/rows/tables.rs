@@ -145,6 +145,16 @@ pub(crate) fn exclusive_digest(key: &str) -> u128 {
     if key.is_empty() { 0 } else { digest(&[key]) }
 }
 
+/// The form under which a contact is kept. Callers normalise further; this only makes sure that case and blanks never split one contact in two.
+pub(crate) fn fold_email(email: &str) -> String {
+    let mut folded = email.trim().to_lowercase();
+    if folded.len() > keys::MAX_PART {
+        // Longer than any address can be: told apart by its hash.
+        folded = format!("{:032x}", digest(&[&folded]));
+    }
+    folded
+}
+
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     rmp_serde::to_vec_named(value).map_err(|error| StoreError::Unusable(format!("a value cannot be written: {error}")))
 }

@@ -13,8 +13,9 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use crate::error::EgressError;
 use crate::net::CheckedResolver;
 
-/// Clients kept; the longest unused goes first.
+/// Clients kept for connectors, and for merchants' webhooks apart from them; the longest unused goes first.
 const MAX_CLIENTS: usize = 512;
+const MAX_WEBHOOK_CLIENTS: usize = 64;
 const MAX_RESPONSE_HEADERS: usize = 100;
 const IDLE: Duration = Duration::from_secs(20);
 const IDLE_PER_HOST: usize = 32;
@@ -34,6 +35,8 @@ pub struct Timeouts {
     pub limiter: Duration,
     /// How long an unsealed credential is kept for the next run of the same connection.
     pub unsealed: Duration,
+    /// One delivery of a webhook, from the name's lookup to the answer's end.
+    pub webhook: Duration,
 }
 
 impl Default for Timeouts {
@@ -45,6 +48,7 @@ impl Default for Timeouts {
             total: Duration::from_secs(60),
             limiter: Duration::from_secs(2),
             unsealed: Duration::from_secs(3),
+            webhook: Duration::from_secs(15),
         }
     }
 }
@@ -56,6 +60,7 @@ struct Kept {
 
 pub(crate) struct Clients {
     kept: Mutex<HashMap<(Arc<str>, String), Kept>>,
+    most: usize,
     turn: AtomicU64,
     tls: rustls::ClientConfig,
     resolver: CheckedResolver,
@@ -76,7 +81,21 @@ impl Clients {
             .map_err(tls)?
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { kept: Mutex::default(), turn: AtomicU64::new(0), tls: config, resolver, user_agent, timeouts })
+        Ok(Self { kept: Mutex::default(), most: MAX_CLIENTS, turn: AtomicU64::new(0), tls: config, resolver, user_agent, timeouts })
+    }
+
+    /// The same rules for merchants' webhooks, with pools of their own: no endpoint shares a connection with a connector's call. An
+    /// endpoint may be silent for as long as a delivery may take.
+    pub(crate) fn for_webhooks(&self) -> Self {
+        Self {
+            kept: Mutex::default(),
+            most: MAX_WEBHOOK_CLIENTS,
+            turn: AtomicU64::new(0),
+            tls: self.tls.clone(),
+            resolver: self.resolver.clone(),
+            user_agent: self.user_agent.clone(),
+            timeouts: Timeouts { read: self.timeouts.webhook, ..self.timeouts },
+        }
     }
 
     /// The client for one connector's calls to one origin. `plain` allows http: for loopback only.
@@ -88,7 +107,7 @@ impl Clients {
             found.used = turn;
             return Ok(found.client.clone());
         }
-        if kept.len() >= MAX_CLIENTS
+        if kept.len() >= self.most
             && let Some(oldest) = kept.iter().min_by_key(|(_, k)| k.used).map(|(k, _)| k.clone())
         {
             kept.remove(&oldest);

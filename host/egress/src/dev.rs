@@ -7,11 +7,14 @@ use url::{Host, Url};
 
 use crate::error::EgressError;
 
+const WEBHOOKS: &str = "webhooks=http://127.0.0.1";
+
 /// Loopback servers that stand in for vendors: `(connector, endpoint)` -> base URL. An endpoint named `api@eu` stands for
 /// one choice, `api` for all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Loopback {
     by_name: HashMap<(String, String), String>,
+    webhooks: bool,
 }
 
 impl Loopback {
@@ -41,10 +44,25 @@ impl Loopback {
         Ok(self)
     }
 
-    /// From words such as `acme.api=http://127.0.0.1:8080/v1` or `acme.api@eu=...`.
+    /// Lets merchants' webhooks go to any port of this machine: `http://127.0.0.1:PORT/...` and `http://localhost:PORT/...`.
+    #[must_use]
+    pub fn with_webhooks(mut self) -> Self {
+        self.webhooks = true;
+        self
+    }
+
+    pub(crate) fn webhooks(&self) -> bool {
+        self.webhooks
+    }
+
+    /// From words such as `acme.api=http://127.0.0.1:8080/v1` or `acme.api@eu=...`. The word `webhooks=http://127.0.0.1` stands for
+    /// [`Self::with_webhooks`].
     pub fn parse<S: AsRef<str>>(words: &[S]) -> Result<Self, EgressError> {
         words.iter().try_fold(Self::new(), |all, word| {
             let word = word.as_ref();
+            if word == WEBHOOKS {
+                return Ok(all.with_webhooks());
+            }
             let parts = word.split_once('=').and_then(|(name, url)| Some((name.split_once('.')?, url)));
             let Some(((connector, endpoint), url)) = parts else {
                 return Err(EgressError::NotLoopback { endpoint: word.to_owned(), url: String::new() });

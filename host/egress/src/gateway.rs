@@ -18,6 +18,7 @@ use crate::plan::{Plan, Plans};
 use crate::request::Guards;
 use crate::session::{Core, Session};
 use crate::unsealed::Open;
+use crate::webhook::Webhooks;
 
 /// What egress is built from.
 pub struct EgressConfig {
@@ -51,6 +52,7 @@ pub struct Egress {
     core: Arc<Core>,
     plans: Plans,
     own: Arc<OwnAddresses>,
+    pub(crate) webhooks: Webhooks,
 }
 
 impl Egress {
@@ -63,6 +65,8 @@ impl Egress {
         let own = Arc::new(OwnAddresses::new(config.own_addresses));
         let resolver = CheckedResolver { inner: config.resolver, own: own.clone(), timeout: config.timeouts.resolve };
         let clients = Clients::new(resolver, &config.user_agent, config.timeouts)?;
+        let in_development = dev.as_ref().is_some_and(Loopback::webhooks);
+        let webhooks = Webhooks::new(clients.for_webhooks(), config.timeouts.webhook, config.clock.clone(), in_development);
         let core = Core {
             clients,
             limits: Limits::new(Ledger::new(config.clock.clone())),
@@ -72,7 +76,7 @@ impl Egress {
             dev,
             timeouts: config.timeouts,
         };
-        Ok(Self { core: Arc::new(core), plans: Plans::default(), own })
+        Ok(Self { core: Arc::new(core), plans: Plans::default(), own, webhooks })
     }
 
     /// Drops what is kept of a connection's credentials, at once: after they were replaced or deleted.

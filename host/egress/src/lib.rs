@@ -22,6 +22,7 @@ mod session;
 mod target;
 mod unsealed;
 mod values;
+mod webhook;
 mod wire;
 
 pub use client::Timeouts;

@@ -221,6 +221,8 @@ mod tests {
     never!(crate::values::Filled: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
     never!(crate::echo::Echo: std::fmt::Debug, serde::Serialize, Clone);
     never!(crate::send::Outgoing: std::fmt::Debug, serde::Serialize, Clone);
+    never!(crate::webhook::sign::Key: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+    never!(crm_contract::webhooks::Delivery: std::fmt::Debug, serde::Serialize, Clone);
     never!(crate::session::Session: std::fmt::Debug, serde::Serialize, Clone);
 
     #[test]

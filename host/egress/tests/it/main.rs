@@ -12,3 +12,4 @@ mod ssrf;
 mod support;
 mod targets;
 mod vendor;
+mod webhooks;

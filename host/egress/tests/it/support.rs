@@ -235,7 +235,15 @@ pub(crate) struct World {
 
 pub(crate) fn fast() -> Timeouts {
     let ms = std::time::Duration::from_millis;
-    Timeouts { connect: ms(1_000), resolve: ms(300), read: ms(250), total: ms(700), limiter: ms(40), ..Timeouts::default() }
+    Timeouts {
+        connect: ms(1_000),
+        resolve: ms(300),
+        read: ms(250),
+        total: ms(700),
+        limiter: ms(40),
+        webhook: ms(700),
+        ..Timeouts::default()
+    }
 }
 
 impl World {

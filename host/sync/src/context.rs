@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use crm_catalog::model::Manifest;
 use crm_contract::ports::{Clock, CredentialSource, Digest, Gateway, Guests};
+use crm_contract::spool::Spool;
+use crm_contract::webhooks::{NoWebhooks, WebhookSender};
 use crm_store::{Store, model::Kind};
 
-use crate::domain::Connection;
+use crate::domain::{Actor, Connection};
 use crate::operator::OperatorCredentials;
+use crate::services::ServiceError;
+use crate::services::imports::Board;
 
 /// The rooms behind their ports, and the configuration.
 #[derive(Clone)]
@@ -17,6 +21,14 @@ pub struct Context {
     pub gateway: Arc<dyn Gateway>,
     pub clock: Arc<dyn Clock>,
     pub config: Arc<Config>,
+    /// The way out for merchants' webhooks; [`NoWebhooks`] where the host has none.
+    pub webhooks: Arc<dyn WebhookSender>,
+    /// Who asks, where somebody does: it goes into the audit log. `None` = the host itself.
+    pub actor: Option<Arc<Actor>>,
+    /// Files of imports. `None` where nothing is imported.
+    pub spool: Option<Arc<dyn Spool>>,
+    /// Which imports there is something to do for.
+    pub imports: Arc<Board>,
 }
 
 /// What an operator can set about syncing.
@@ -33,9 +45,16 @@ pub struct Config {
     pub lease_ms: u64,
     /// Attempts that may end in a trap or limit hit before a job is poison.
     pub max_faults: u32,
-    /// Longest wait that a vendor's Retry-After may ask for.
+    /// Longest wait that a vendor's Retry-After may ask for, and a webhook endpoint's.
     pub max_retry_after_s: u32,
+    /// Seconds to wait before try 1, 2, ... of a webhook; when the list ends, the delivery fails. Each wait varies by `jitter_percent`.
+    pub webhook_schedule_s: Vec<u32>,
+    /// Webhooks that may be on their way at once, over all endpoints. Apart from `workers`: endpoints that do not answer must not keep
+    /// syncs waiting.
+    pub webhook_workers: u32,
     pub breaker: BreakerConfig,
+    /// Days that lines of the audit log are kept.
+    pub audit_days: u32,
     /// Where merchants' browsers reach this host, such as `https://crm.example.com`: vendors send them back there. Without a final slash.
     pub public_url: Option<String>,
     /// What the operator set for connectors whose manifest asks for it.
@@ -62,7 +81,11 @@ impl Default for Config {
             lease_ms: 60_000,
             max_faults: 3,
             max_retry_after_s: 86_400,
+            // The standard's own: about 76 hours in all.
+            webhook_schedule_s: vec![0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+            webhook_workers: 128,
             breaker: BreakerConfig { window: 20, failures: 15, open_s: 30, max_open_s: 600 },
+            audit_days: 400,
             public_url: None,
             operator: Arc::default(),
         }
@@ -70,6 +93,48 @@ impl Default for Config {
 }
 
 impl Context {
+    /// A context on nobody's behalf, without webhooks.
+    pub fn new(
+        store: Arc<dyn Store>,
+        guests: Arc<dyn Guests>,
+        gateway: Arc<dyn Gateway>,
+        clock: Arc<dyn Clock>,
+        config: impl Into<Arc<Config>>,
+    ) -> Self {
+        Self {
+            store,
+            guests,
+            gateway,
+            clock,
+            config: config.into(),
+            webhooks: Arc::new(NoWebhooks),
+            actor: None,
+            spool: None,
+            imports: Arc::default(),
+        }
+    }
+
+    /// The same, with files.
+    #[must_use]
+    pub fn with_spool(self, spool: Arc<dyn Spool>) -> Self {
+        Self { spool: Some(spool), ..self }
+    }
+
+    pub(crate) fn spool(&self) -> Result<&Arc<dyn Spool>, ServiceError> {
+        self.spool.as_ref().ok_or_else(|| ServiceError::Unavailable("this host keeps no files".to_owned()))
+    }
+
+    /// The same, with a way out for webhooks.
+    #[must_use]
+    pub fn sending(self, webhooks: Arc<dyn WebhookSender>) -> Self {
+        Self { webhooks, ..self }
+    }
+
+    /// The same, on behalf of `actor`.
+    pub fn by(&self, actor: Actor) -> Self {
+        Self { actor: Some(Arc::new(actor)), ..self.clone() }
+    }
+
     pub fn now(&self) -> u64 {
         self.clock.now_ms()
     }

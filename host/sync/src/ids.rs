@@ -16,6 +16,21 @@ pub fn new_id(prefix: &str, now_ms: u64) -> String {
     id
 }
 
+/// The largest time that an id holds.
+const LAST_MS: u64 = (1 << 48) - 1;
+
+/// As [`new_id`], but newer ids sort before older ones: for logs that are read from their end.
+pub fn newest_first_id(prefix: &str, now_ms: u64) -> String {
+    new_id(prefix, LAST_MS - now_ms.min(LAST_MS))
+}
+
+/// What sorts before every [`newest_first_id`] of a time and after those of later ones.
+pub fn newest_first_from(prefix: &str, at_ms: u64) -> String {
+    let whole = new_id(prefix, LAST_MS - at_ms.min(LAST_MS));
+    // Ten characters hold the time, sixteen the chance.
+    whole[..whole.len() - 16].to_owned()
+}
+
 /// Whether `id` has the form of an id with this prefix.
 pub fn is_id(prefix: &str, id: &str) -> bool {
     id.strip_prefix(prefix)
@@ -31,6 +46,10 @@ mod tests {
     fn ids_sort_by_time_and_are_recognised() {
         let (a, b) = (new_id("job", 1_000), new_id("job", 1_001));
         assert!(a < b);
+        let (older, newer) = (newest_first_id("aud", 1_000), newest_first_id("aud", 1_001));
+        assert!(newer < older);
+        let from = newest_first_from("aud", 1_000);
+        assert!(newer < from && from < older);
         assert!(is_id("job", &a) && !is_id("con", &a) && !is_id("job", "job_x"));
     }
 }

@@ -31,6 +31,8 @@ fn job() -> Job {
             set: vec![],
             clear: vec![],
             all: vec![],
+            scope: String::new(),
+            payload: None,
         },
         state: JobState::Running,
         burnt: 0,

@@ -1,12 +1,14 @@
-//! Affiliates: created one by one, found by id or filter. One record per affiliate and campaign, told apart by the
-//! normalised e-mail.
+//! Affiliates: created, found, changed, put into campaigns. One record per person and organization, told apart by the normalised e-mail.
 
 use crm_contract::types::Consent;
+use crm_store::StoreError;
 
-use super::records::{self, Paged, email_name};
-use super::{ServiceError, Versioned, campaigns, email, form};
+use super::desk::Desk;
+use super::entry::enter;
+use super::records::{self, Paged};
+use super::{ServiceError, Versioned, audit, campaigns, email, form, person};
 use crate::context::Context;
-use crate::domain::{Affiliate, AffiliateStatus, normalise_email};
+use crate::domain::{Affiliate, AffiliateStatus, Source, normalise_email};
 use crate::ids::new_id;
 
 /// An affiliate as typed; blank values count as missing.
@@ -17,60 +19,116 @@ pub struct NewAffiliate {
     pub last: Option<String>,
     pub full: Option<String>,
     pub company: Option<String>,
-    /// Referral slug, unique within the campaign.
+    pub website: Option<String>,
+    pub promotes: Option<String>,
+    /// Referral slug, unique within the organization.
     pub slug: Option<String>,
+    pub coupon: Option<String>,
     pub consent: Option<Consent>,
+}
+
+/// What to change; everything absent stays, `Some(None)` clears.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AffiliateChange {
+    pub email: Option<String>,
+    pub first: Option<Option<String>>,
+    pub last: Option<Option<String>>,
+    pub full: Option<Option<String>>,
+    pub company: Option<Option<String>>,
+    pub website: Option<Option<String>>,
+    pub promotes: Option<Option<String>>,
+    /// A new one; the old link stops counting. It cannot be cleared.
+    pub slug: Option<String>,
+    pub coupon: Option<Option<String>>,
 }
 
 /// Which affiliates to list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AffiliateFilter {
     pub campaign: Option<String>,
+    /// In `campaign`, or in any where none is named.
     pub status: Option<AffiliateStatus>,
     /// In any spelling.
     pub email: Option<String>,
+    /// In any spelling.
+    pub slug: Option<String>,
 }
 
-/// Creates a pending affiliate of a campaign. An e-mail that the campaign already has is [`ServiceError::Taken`].
+/// Former addresses that are remembered.
+const FORMER: usize = 5;
+
+/// Creates an affiliate in a campaign: approved at once where the campaign says so or `approve` does, else pending. An e-mail that the
+/// organization has already is [`ServiceError::Taken`]: put that one into the campaign instead.
 pub async fn create(
     context: &Context,
     organization: &str,
     campaign: &str,
     new: NewAffiliate,
+    approve: bool,
 ) -> Result<Versioned<Affiliate>, ServiceError> {
-    match campaigns::get(context, organization, campaign).await {
-        Err(ServiceError::NotFound(_)) => return Err(ServiceError::NotFound("campaign")),
-        other => other?,
-    };
-    let affiliate = checked(organization, campaign, context.now(), new)?;
+    let campaign = campaigns::get(context, organization, campaign).await?.value;
+    let mut affiliate = checked(organization, context.now(), new, Source::Api)?;
     if let Some(taken) = conflict(context, &affiliate).await? {
         return Err(taken);
     }
-    let version = records::save(context, &affiliate, 0).await.map_err(records::taken_as("email"))?;
-    Ok(Versioned { value: affiliate, version })
+    let status = if approve || campaign.auto_approve { AffiliateStatus::Approved } else { AffiliateStatus::Pending };
+    enter(context, &mut affiliate, 0, &campaign.id, status, "affiliate.created", Vec::new()).await?;
+    Ok(Versioned { value: affiliate, version: 1 })
 }
 
-/// A new pending affiliate from what was typed, or what is wrong with it.
-pub(crate) fn checked(organization: &str, campaign: &str, now: u64, new: NewAffiliate) -> Result<Affiliate, ServiceError> {
-    let slug = match new.slug.as_deref().map(str::trim).filter(|s| !s.is_empty()) {
-        Some(slug) => Some(form::slug("slug", slug)?),
-        None => None,
+/// Puts an affiliate into one more campaign. Being in it already is [`ServiceError::Taken`].
+pub async fn join(
+    context: &Context,
+    organization: &str,
+    id: &str,
+    campaign: &str,
+    approve: bool,
+) -> Result<Versioned<Affiliate>, ServiceError> {
+    let campaign = campaigns::get(context, organization, campaign).await?.value;
+    let status = if approve || campaign.auto_approve { AffiliateStatus::Approved } else { AffiliateStatus::Pending };
+    for _ in 0..records::RACES {
+        let Versioned { mut value, version } = get(context, organization, id).await?;
+        match enter(context, &mut value, version, &campaign.id, status, "affiliate.joined", Vec::new()).await {
+            Ok(true) => return Ok(Versioned { value, version: version + 1 }),
+            Ok(false) => return Err(ServiceError::Taken { field: "campaign", by: value.id }),
+            Err(ServiceError::Changed) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ServiceError::Changed)
+}
+
+/// A new affiliate in no campaign yet from what was typed, or everything that is wrong with it.
+pub(crate) fn checked(organization: &str, now: u64, new: NewAffiliate, source: Source) -> Result<Affiliate, ServiceError> {
+    let mut wrong = Vec::new();
+    let email = email::checked("email", &new.email).unwrap_or_else(|error| error.gathered(&mut wrong));
+    let mut line = |name: &'static str, text: Option<String>, longest| {
+        form::optional_line(name, text.as_deref(), longest).unwrap_or_else(|error| error.gathered(&mut wrong))
     };
-    Ok(Affiliate {
+    let (first, last, full) = (line("first", new.first, 200), line("last", new.last, 200), line("full", new.full, 400));
+    let (company, website) = (line("company", new.company, 200), line("website", new.website, 300));
+    let coupon = line("coupon", new.coupon, 100);
+    let slug = new.slug.as_deref().map(str::trim).filter(|s| !s.is_empty()).map(|slug| form::slug("slug", slug)).transpose();
+    let affiliate = Affiliate {
         id: new_id("aff", now),
         organization: organization.to_owned(),
-        campaign: campaign.to_owned(),
-        email: email::checked("email", &new.email)?,
-        first: form::optional_line("first", new.first.as_deref(), 200)?,
-        last: form::optional_line("last", new.last.as_deref(), 200)?,
-        full: form::optional_line("full", new.full.as_deref(), 400)?,
-        company: form::optional_line("company", new.company.as_deref(), 200)?,
-        slug,
-        status: AffiliateStatus::Pending,
-        consent: check_consent(new.consent)?,
-        approved: None,
+        email,
+        former_emails: Vec::new(),
+        first,
+        last,
+        full,
+        company,
+        website,
+        promotes: form::optional_text("promotes", new.promotes.as_deref(), 1_000).unwrap_or_else(|error| error.gathered(&mut wrong)),
+        slug: slug.unwrap_or_else(|error| error.gathered(&mut wrong)),
+        coupon,
+        consent: check_consent(new.consent).unwrap_or_else(|error| error.gathered(&mut wrong)),
+        campaigns: Vec::new(),
+        source,
         created: now,
-    })
+        updated: now,
+    };
+    if wrong.is_empty() { Ok(affiliate) } else { Err(ServiceError::Invalid(wrong)) }
 }
 
 fn check_consent(consent: Option<Consent>) -> Result<Option<Consent>, ServiceError> {
@@ -84,17 +142,140 @@ fn check_consent(consent: Option<Consent>) -> Result<Option<Consent>, ServiceErr
 
 /// The names of a new affiliate that another one already holds.
 pub(crate) async fn conflict(context: &Context, new: &Affiliate) -> Result<Option<ServiceError>, ServiceError> {
-    let by_email = records::find::<Affiliate>(context, &new.organization, "email", &email_name(&new.campaign, &new.email)).await?;
-    if let Some(other) = by_email {
+    if let Some(other) = records::affiliate_by_email(context, &new.organization, &new.email).await?
+        && other.value.id != new.id
+    {
         return Ok(Some(ServiceError::Taken { field: "email", by: other.value.id }));
     }
-    if let Some(slug) = &new.slug {
-        let name = records::slug_name(&new.campaign, slug);
-        if let Some(other) = records::find::<Affiliate>(context, &new.organization, "slug", &name).await? {
-            return Ok(Some(ServiceError::Taken { field: "slug", by: other.value.id }));
+    Ok(slug_holder(context, new).await?.map(|by| ServiceError::Taken { field: "slug", by }))
+}
+
+/// Who else has this affiliate's slug.
+pub(crate) async fn slug_holder(context: &Context, affiliate: &Affiliate) -> Result<Option<String>, ServiceError> {
+    let Some(slug) = &affiliate.slug else { return Ok(None) };
+    let other = records::find::<Affiliate>(context, &affiliate.organization, "slug", &records::slug_name(slug)).await?;
+    Ok(other.map(|o| o.value.id).filter(|id| *id != affiliate.id))
+}
+
+/// Gives an approved affiliate a slug of their own if they have none: from their name, with an ending where that is taken. `used` says of
+/// names that the same write takes.
+pub(crate) async fn ensure_slug(
+    context: &Context,
+    affiliate: &mut Affiliate,
+    used: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<(), ServiceError> {
+    use rand::distr::{Alphanumeric, SampleString};
+    if affiliate.slug.is_some() {
+        return Ok(());
+    }
+    let name = affiliate.full.clone().unwrap_or_else(|| {
+        let parts = [affiliate.first.as_deref(), affiliate.last.as_deref()];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    });
+    let base = slug_of(&name);
+    for round in 0..records::RACES {
+        let ending = Alphanumeric.sample_string(&mut rand::rng(), if base.is_empty() { 10 } else { 5 }).to_lowercase();
+        let slug = match (base.is_empty(), round) {
+            (true, _) => ending,
+            (false, 0) if base.len() >= 3 => base.clone(),
+            (false, _) => format!("{base}-{ending}"),
+        };
+        affiliate.slug = Some(slug.clone());
+        if !used(&slug) && slug_holder(context, affiliate).await?.is_none() {
+            return Ok(());
         }
     }
-    Ok(None)
+    Err(ServiceError::Changed)
+}
+
+/// Letters and digits of a name with hyphens between, at most 50; empty when there are none to use.
+fn slug_of(name: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    let mut slug = String::new();
+    for c in name.nfd().flat_map(char::to_lowercase) {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if (c.is_whitespace() || c == '-') && !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+        if slug.len() >= 50 {
+            break;
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
+pub async fn get(context: &Context, organization: &str, id: &str) -> Result<Versioned<Affiliate>, ServiceError> {
+    records::load(context, organization, id).await
+}
+
+/// Changes an affiliate; every connection of an approved campaign hears of it in the same write. A new e-mail moves the contact where the
+/// vendor allows that.
+pub async fn update(
+    context: &Context,
+    organization: &str,
+    id: &str,
+    expect: Option<u64>,
+    change: AffiliateChange,
+) -> Result<Versioned<Affiliate>, ServiceError> {
+    let Versioned { mut value, version } = get(context, organization, id).await?;
+    if expect.is_some_and(|e| e != version) {
+        return Err(ServiceError::Changed);
+    }
+    let before = value.clone();
+    apply(&mut value, change)?;
+    if value == before {
+        return Ok(Versioned { value, version });
+    }
+    if let Some(taken) = conflict(context, &value).await? {
+        return Err(taken);
+    }
+    value.updated = context.now();
+    person::forget_dropped(context, &before, &value).await?;
+    let desk = Desk::open(context, organization).await?;
+    let mut jobs = Vec::new();
+    for membership in value.campaigns.iter().filter(|m| m.status == AffiliateStatus::Approved) {
+        jobs.extend(desk.sync(&value, &membership.campaign, None).await?);
+    }
+    let log = audit::entry(context, organization, "affiliate.updated", id, &[("fields", campaigns::changed(&before, &value)?)])?;
+    match context.store.commit(vec![records::put(&value, version)?, log], jobs).await {
+        Ok(_) => Ok(Versioned { value, version: version + 1 }),
+        Err(StoreError::Taken { namespace, by }) => {
+            Err(ServiceError::Taken { field: if namespace == "slug" { "slug" } else { "email" }, by })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn apply(value: &mut Affiliate, change: AffiliateChange) -> Result<(), ServiceError> {
+    if let Some(typed) = &change.email {
+        let address = email::checked("email", typed)?;
+        if normalise_email(&address) != normalise_email(&value.email) {
+            value.former_emails.retain(|former| normalise_email(former) != normalise_email(&address));
+            value.former_emails.insert(0, value.email.clone());
+            value.former_emails.truncate(FORMER);
+        }
+        value.email = address;
+    }
+    if let Some(slug) = &change.slug {
+        value.slug = Some(form::slug("slug", slug)?);
+    }
+    for (name, have, wish, longest) in [
+        ("first", &mut value.first, change.first, 200),
+        ("last", &mut value.last, change.last, 200),
+        ("full", &mut value.full, change.full, 400),
+        ("company", &mut value.company, change.company, 200),
+        ("website", &mut value.website, change.website, 300),
+        ("coupon", &mut value.coupon, change.coupon, 100),
+    ] {
+        if let Some(wish) = wish {
+            *have = form::optional_line(name, wish.as_deref(), longest)?;
+        }
+    }
+    if let Some(text) = change.promotes {
+        value.promotes = form::optional_text("promotes", text.as_deref(), 1_000)?;
+    }
+    Ok(())
 }
 
 /// A page of affiliates, oldest first. A page may hold fewer than `limit` and still have a next one.
@@ -105,24 +286,18 @@ pub async fn list(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Paged<Versioned<Affiliate>>, ServiceError> {
-    if let Some(campaign) = &filter.campaign {
-        campaigns::get(context, organization, campaign).await?;
-    }
-    let wanted = filter.email.as_deref().map(normalise_email);
-    let keep = |a: &Affiliate| {
-        filter.campaign.as_ref().is_none_or(|c| &a.campaign == c)
-            && filter.status.is_none_or(|s| a.status == s)
-            && wanted.as_ref().is_none_or(|e| &normalise_email(&a.email) == e)
-    };
-    if let (Some(campaign), Some(email)) = (&filter.campaign, &wanted) {
-        // Both known: one look-up instead of a scan. There is one at most, so a cursor past it ends the list.
-        let found = records::find::<Affiliate>(context, organization, "email", &email_name(campaign, email)).await?;
-        let items = found.into_iter().filter(|a| keep(&a.value) && after.is_none_or(|id| a.value.id.as_str() > id)).collect();
-        return Ok(Paged { items, next: None });
-    }
-    records::page(context, organization, after, limit, keep).await
+    super::affiliate_lists::page(context, organization, filter, after, limit).await
 }
 
-pub async fn get(context: &Context, organization: &str, id: &str) -> Result<Versioned<Affiliate>, ServiceError> {
-    records::load(context, organization, id).await
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_come_from_names_that_have_letters() {
+        for (name, slug) in [("Zoë  D'Arc", "zoe-darc"), ("José-María", "jose-maria"), ("李雷", ""), (" - ", ""), ("A", "a")] {
+            assert_eq!(slug_of(name), slug, "{name}");
+        }
+        assert!(slug_of(&"x".repeat(200)).len() <= 50);
+    }
 }

@@ -1,37 +1,47 @@
-//! Approval: the moment from which an affiliate belongs in the merchant's CRM. The affiliate's new status and one sync
-//! job per connection are one write, so neither exists without the other.
+//! Approving, pausing, removing and rejecting, one or many. The new status, the sync jobs and the webhooks it makes, and its line in the
+//! audit log are one write: none of them exists without the others.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use crm_contract::types::Person;
-use crm_store::StoreError;
-use crm_store::model::{NewJob, Purpose};
+use crm_store::model::Put;
+use crm_store::{Ack, StoreError};
 
-use super::records::{self, Versioned, email_name, put};
-use super::{ServiceError, campaigns};
+use super::desk::Desk;
+use super::membership::{self, Moved, set_status, usual};
+use super::records::{self, Versioned};
+use super::{ServiceError, affiliate_lists, affiliates, audit, campaigns, form};
 use crate::context::Context;
-use crate::domain::{Affiliate, AffiliateStatus, Campaign, Connection, normalise_email, wanted_tags};
-use crate::ids::new_id;
+use crate::domain::{Affiliate, AffiliateStatus};
 
-/// What an approval did.
+/// What a change of many did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Approved {
-    pub approved: u64,
-    /// Were approved before; nothing was done for them.
+pub struct Changed {
+    /// Memberships that have the status now and had another before.
+    pub changed: u64,
+    /// Had it before, or are not in the campaign: nothing was done for them.
     pub already: u64,
-    /// Sync jobs made.
+    /// Sync and untag jobs made.
     pub syncs: u64,
     /// Wishes that joined a job which was still waiting for the same contact.
     pub folded: u64,
 }
 
-/// Whom to approve.
+/// Whom to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whom {
-    /// These, whatever their status. At most [`MOST_IDS`].
-    Ids(Vec<String>),
-    /// Every pending affiliate of a campaign.
-    AllOf { campaign: String },
+    /// These, in one campaign whatever their status there; without a campaign, in every campaign where they have a status from which the change
+    /// usually starts (and where they are in one campaign only, in that one). At most [`MOST_IDS`].
+    Ids { ids: Vec<String>, campaign: Option<String> },
+    /// Everyone in the campaign with one of these statuses; none = those from which the change usually starts.
+    AllOf { campaign: String, statuses: Vec<AffiliateStatus> },
+}
+
+/// A change of status and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub to: AffiliateStatus,
+    /// Shown to the merchant later; never sent to a vendor.
+    pub reason: Option<String>,
 }
 
 pub const MOST_IDS: usize = 1_000;
@@ -39,34 +49,44 @@ pub const MOST_IDS: usize = 1_000;
 /// Affiliates in one write. With their jobs it stays a small batch even for a merchant with many connections.
 const BATCH: usize = 64;
 
-/// Approves. Batches are written one after the other: when a later one fails, the earlier ones stay, and repeating the
+/// Changes the status of many. Batches are written one after the other: when a later one fails, the earlier ones stay, and repeating the
 /// call finishes the rest.
-pub async fn approve(context: &Context, organization: &str, whom: Whom) -> Result<Approved, ServiceError> {
+pub async fn change(context: &Context, organization: &str, whom: Whom, order: Order) -> Result<Changed, ServiceError> {
+    if order.to == AffiliateStatus::Pending {
+        return Err(ServiceError::invalid("status", "nobody can be made pending again"));
+    }
+    let order = Order { reason: form::optional_line("reason", order.reason.as_deref(), 300)?, ..order };
     let desk = Desk::open(context, organization).await?;
-    let mut done = Approved::default();
+    let mut done = Changed::default();
     match whom {
-        Whom::Ids(mut ids) => {
+        Whom::Ids { mut ids, campaign } => {
             if ids.len() > MOST_IDS {
                 return Err(ServiceError::invalid("ids", format!("at most {MOST_IDS} ids at once")));
             }
+            if let Some(id) = &campaign {
+                campaigns::get(context, organization, id).await?;
+            }
             ids.sort();
             ids.dedup();
-            // All must exist before any is approved.
+            // All must exist before any is changed.
             let mut affiliates = Vec::with_capacity(ids.len());
             for id in &ids {
                 affiliates.push(records::load::<Affiliate>(context, organization, id).await?);
             }
+            let only = Only { campaign: campaign.as_deref(), statuses: None };
             for batch in affiliates.chunks(BATCH) {
-                desk.write(batch.to_vec(), false, &mut done).await?;
+                write(&desk, context, batch.to_vec(), &order, &only, &mut done).await?;
             }
         }
-        Whom::AllOf { campaign } => {
+        Whom::AllOf { campaign, statuses } => {
             campaigns::get(context, organization, &campaign).await?;
+            let statuses: Vec<AffiliateStatus> = if statuses.is_empty() { usual(order.to).to_vec() } else { statuses };
+            let statuses: Vec<AffiliateStatus> = statuses.into_iter().filter(|s| *s != order.to).collect();
+            let only = Only { campaign: Some(&campaign), statuses: Some(&statuses) };
             let mut after: Option<String> = None;
             loop {
-                let keep = |a: &Affiliate| a.campaign == campaign && a.status == AffiliateStatus::Pending;
-                let page = records::page(context, organization, after.as_deref(), BATCH, keep).await?;
-                desk.write(page.items, true, &mut done).await?;
+                let page = affiliate_lists::of_campaign(context, organization, &campaign, &statuses, after.as_deref(), BATCH).await?;
+                write(&desk, context, page.items, &order, &only, &mut done).await?;
                 match page.next {
                     Some(next) => after = Some(next),
                     None => break,
@@ -77,135 +97,100 @@ pub async fn approve(context: &Context, organization: &str, whom: Whom) -> Resul
     Ok(done)
 }
 
-/// What every approval of one request needs, read once.
-struct Desk<'a> {
-    context: &'a Context,
-    organization: &'a str,
-    connections: Vec<Connection>,
-    campaigns: HashMap<String, Campaign>,
+struct Only<'a> {
+    campaign: Option<&'a str>,
+    statuses: Option<&'a [AffiliateStatus]>,
 }
 
-impl<'a> Desk<'a> {
-    async fn open(context: &'a Context, organization: &'a str) -> Result<Self, ServiceError> {
-        let connections = records::all::<Connection>(context, organization).await?;
-        let connections = connections.into_iter().map(|c| c.value).filter(Connection::takes_jobs).collect();
-        let campaigns = records::all::<Campaign>(context, organization).await?;
-        let campaigns = campaigns.into_iter().map(|c| (c.value.id.clone(), c.value)).collect();
-        Ok(Self { context, organization, connections, campaigns })
+impl Only<'_> {
+    /// The campaigns in which this affiliate is meant.
+    fn of(&self, affiliate: &Affiliate, to: AffiliateStatus) -> Vec<String> {
+        let fits = |m: &&crate::domain::Membership| match (self.campaign, self.statuses) {
+            (Some(campaign), Some(statuses)) => m.campaign == campaign && statuses.contains(&m.status),
+            (Some(campaign), None) => m.campaign == campaign,
+            (None, _) => affiliate.campaigns.len() == 1 || usual(to).contains(&m.status),
+        };
+        affiliate.campaigns.iter().filter(fits).map(|m| m.campaign.clone()).collect()
     }
+}
 
-    /// Approves one batch in one write; read again and tried anew when someone else changed one of them meanwhile.
-    async fn write(&self, mut batch: Vec<Versioned<Affiliate>>, only_pending: bool, done: &mut Approved) -> Result<(), ServiceError> {
-        for _ in 0..records::RACES {
-            let (open, closed): (Vec<_>, Vec<_>) = batch.into_iter().partition(|a| match a.value.status {
-                AffiliateStatus::Approved => false,
-                AffiliateStatus::Pending => true,
-                _ => !only_pending,
-            });
-            let now = self.context.now();
-            let (mut puts, mut jobs) = (Vec::with_capacity(open.len()), Vec::new());
-            for Versioned { value, version } in &open {
-                let mut affiliate = value.clone();
-                affiliate.status = AffiliateStatus::Approved;
-                affiliate.approved = Some(now);
-                jobs.extend(self.jobs(&affiliate, now).await?);
-                puts.push(put(&affiliate, *version)?);
-            }
-            let (approved, made) = (puts.len() as u64, jobs.len() as u64);
-            let acks = match self.context.store.commit(puts, jobs).await {
-                Ok(acks) => acks,
-                Err(StoreError::Conflict) => {
-                    batch = self.read_again(open, closed).await?;
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let folded = acks.iter().filter(|ack| matches!(ack, crm_store::Ack::Folded { .. })).count() as u64;
-            done.approved += approved;
-            done.already += closed.iter().filter(|a| a.value.status == AffiliateStatus::Approved).count() as u64;
-            done.syncs += made - folded.min(made);
-            done.folded += folded;
-            return Ok(());
-        }
-        Err(ServiceError::Changed)
-    }
-
-    async fn read_again(
-        &self,
-        open: Vec<Versioned<Affiliate>>,
-        closed: Vec<Versioned<Affiliate>>,
-    ) -> Result<Vec<Versioned<Affiliate>>, ServiceError> {
-        let mut batch = closed;
-        for stale in open {
-            batch.push(records::load(self.context, self.organization, &stale.value.id).await?);
-        }
-        Ok(batch)
-    }
-
-    /// One job per connection.
-    async fn jobs(&self, affiliate: &Affiliate, now: u64) -> Result<Vec<NewJob>, ServiceError> {
-        let extras = self.campaigns.get(&affiliate.campaign).map_or(&[][..], |c| c.extra_tags.as_slice());
-        let everywhere = self.extras_everywhere(affiliate).await?;
-        let email = normalise_email(&affiliate.email);
-        let who = person(affiliate);
-        Ok(self
-            .connections
-            .iter()
-            .map(|connection| NewJob {
-                id: new_id("job", now),
-                organization: self.organization.to_owned(),
-                lane: connection.id.clone(),
-                campaign: affiliate.campaign.clone(),
-                affiliate: affiliate.id.clone(),
-                purpose: Purpose::Sync,
-                dedupe: format!("{}/{}/{email}", connection.id, affiliate.campaign),
-                exclusive: connection.exclusive_key(&email),
-                due: now,
-                created: now,
-                who: who.clone(),
-                set: wanted_tags(&connection.default_tags, extras),
-                clear: Vec::new(),
-                all: wanted_tags(&connection.default_tags, &everywhere),
-            })
-            .collect())
-    }
-
-    /// The extra tags of every campaign in which this person is approved, this one included.
-    async fn extras_everywhere(&self, affiliate: &Affiliate) -> Result<Vec<String>, ServiceError> {
-        let mut extras = Vec::new();
-        let mut campaigns: Vec<&Campaign> = self.campaigns.values().collect();
-        campaigns.sort_by(|a, b| a.id.cmp(&b.id));
-        for campaign in campaigns {
-            let here = campaign.id == affiliate.campaign;
-            // A campaign without tags of its own changes nothing, whoever is in it.
-            if campaign.extra_tags.is_empty() {
+/// Changes one batch in one write; read again and tried anew when someone else changed one of them meanwhile.
+async fn write(
+    desk: &Desk<'_>,
+    context: &Context,
+    mut batch: Vec<Versioned<Affiliate>>,
+    order: &Order,
+    only: &Only<'_>,
+    done: &mut Changed,
+) -> Result<(), ServiceError> {
+    let organization = desk.organization().id.clone();
+    for _ in 0..records::RACES {
+        let (mut puts, mut jobs) = (Vec::<Put>::new(), Vec::new());
+        let (mut changed, mut already) = (0, 0);
+        let mut slugs: HashSet<String> = HashSet::new();
+        let now = context.now();
+        for Versioned { value, version } in &batch {
+            let mut affiliate = value.clone();
+            let meant = only.of(&affiliate, order.to);
+            let moves: Vec<Moved> =
+                meant.iter().filter_map(|campaign| set_status(&mut affiliate, campaign, order.to, order.reason.clone(), now)).collect();
+            if moves.is_empty() {
+                already += 1;
                 continue;
             }
-            let approved = here || {
-                let name = email_name(&campaign.id, &affiliate.email);
-                let other = records::find::<Affiliate>(self.context, self.organization, "email", &name).await?;
-                other.is_some_and(|a| a.value.status == AffiliateStatus::Approved)
-            };
-            if approved {
-                extras.extend(campaign.extra_tags.iter().cloned());
+            if order.to == AffiliateStatus::Approved {
+                affiliates::ensure_slug(context, &mut affiliate, &|slug| slugs.contains(slug)).await?;
+                slugs.extend(affiliate.slug.as_deref().map(records::slug_name));
             }
+            for moved in &moves {
+                changed += 1;
+                jobs.extend(desk.moved(&affiliate, moved).await?);
+                let action = format!("affiliate.{}", order.to.word());
+                puts.push(audit::entry(context, &organization, &action, &affiliate.id, &[("campaign", moved.campaign.clone())])?);
+            }
+            puts.push(records::put(&affiliate, *version)?);
         }
-        Ok(extras)
+        if puts.is_empty() {
+            done.already += already;
+            return Ok(());
+        }
+        let webhooks = jobs.iter().map(|job| job.payload.is_some()).collect::<Vec<_>>();
+        match context.store.commit(puts, jobs).await {
+            Ok(acks) => {
+                for (ack, webhook) in acks.iter().zip(webhooks) {
+                    match ack {
+                        _ if webhook => {}
+                        Ack::Enqueued => done.syncs += 1,
+                        Ack::Folded { .. } => done.folded += 1,
+                    }
+                }
+                done.changed += changed;
+                done.already += already;
+                return Ok(());
+            }
+            // A slug that somebody else took in between is made anew with the next round.
+            Err(StoreError::Conflict | StoreError::Taken { .. }) => batch = read_again(context, &organization, batch).await?,
+            Err(error) => return Err(error.into()),
+        }
     }
+    Err(ServiceError::Changed)
 }
 
-/// The affiliate as a connector sees them: blank values are missing.
-pub fn person(affiliate: &Affiliate) -> Person {
-    let filled = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
-    Person {
-        email: affiliate.email.trim().to_owned(),
-        previous_email: None,
-        first: filled(&affiliate.first),
-        last: filled(&affiliate.last),
-        full: filled(&affiliate.full),
-        company: filled(&affiliate.company),
-        approved_at: affiliate.approved.unwrap_or(affiliate.created) / 1_000,
-        consent: affiliate.consent.clone(),
-        fields: Vec::new(),
+async fn read_again(
+    context: &Context,
+    organization: &str,
+    stale: Vec<Versioned<Affiliate>>,
+) -> Result<Vec<Versioned<Affiliate>>, ServiceError> {
+    let mut batch = Vec::with_capacity(stale.len());
+    for old in stale {
+        match records::load(context, organization, &old.value.id).await {
+            Ok(affiliate) => batch.push(affiliate),
+            // Erased meanwhile.
+            Err(ServiceError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(batch)
 }
+
+pub use membership::usual as usual_from;

@@ -154,6 +154,10 @@ pub async fn land(context: &Context, back: Return) -> Landing {
             Err(error) => return Landing { outcome: Err(error), return_to: None, cookie: None },
         };
         let (return_to, cookie) = (found.flow.return_to.clone(), found.flow.cookie.as_ref().map(|(name, _)| name.clone()));
+        let context = match &found.flow.by {
+            Some(actor) => context.by(actor.clone()),
+            None => context,
+        };
         let outcome = complete(&context, &found.flow, &found.opened, back).await;
         flow::drop_all(&context, &found.flow, found.version).await;
         Landing { outcome, return_to, cookie }

@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::own_credentials::OwnCredentials;
 use super::records::{self, Paged};
-use super::{ServiceError, Versioned, authorization, connectors, error, form};
+use super::{ServiceError, Versioned, audit, authorization, connection_state, connectors, error, form};
 use crate::context::Context;
-use crate::domain::{Connection, ConnectionState};
+use crate::domain::{Connection, ConnectionState, untag_always};
 use crate::ids::new_id;
 use crate::loose::{self, LooseRun};
 
@@ -74,6 +74,9 @@ pub(super) fn draft(context: &Context, organization: &str, new: NewConnection) -
         created: now,
         verified: now,
         prepared: None,
+        fields: Vec::new(),
+        untag_on: untag_always(),
+        overridden_by: None,
     };
     Ok(Draft { digest, manifest, connection, own: OwnCredentials::new(checked.secrets) })
 }
@@ -107,12 +110,19 @@ pub(super) async fn keep_new(
     connection.account = account;
     connection.verified = context.now();
     keep_credentials(context, &connection, own).await?;
-    match records::save(context, &connection, 0).await {
-        Ok(version) => Ok(Versioned { value: connection, version }),
+    let log = audit::entry(
+        context,
+        &connection.organization,
+        "connection.created",
+        &connection.id,
+        &[("connector", connection.connector.clone())],
+    )?;
+    match context.store.commit(vec![records::put(&connection, 0)?, log], Vec::new()).await {
+        Ok(_) => Ok(Versioned { value: connection, version: 1 }),
         Err(error) => {
             // Nothing may stay behind of a connection that does not exist.
             context.store.forget(&connection.whose()).await?;
-            Err(error)
+            Err(error.into())
         }
     }
 }
@@ -201,7 +211,7 @@ pub(super) async fn keep_again(
         Err(refused) => {
             if own.is_none() && matches!(refused, ServiceError::Vendor { error: VendorError::Credentials(_) }) {
                 let why = refused.to_string();
-                records::modify::<Connection>(context, &organization, &id, |current| {
+                connection_state::change(context, &organization, &id, None, |current| {
                     current.state = ConnectionState::NeedsCredentials;
                     current.trouble = Some(why.clone());
                 })
@@ -221,7 +231,8 @@ pub(super) async fn keep_again(
         keep_credentials(context, &connection, own).await?;
     }
     let (now, tried) = (context.now(), connection);
-    let saved = records::modify::<Connection>(context, &organization, &id, |current| {
+    let action = if own.is_some() { "connection.credentials_replaced" } else { "connection.reverified" };
+    let saved = connection_state::change(context, &organization, &id, Some(action), |current| {
         if own.is_some() {
             // New credentials may see other things: what was remembered is learnt anew.
             current.facts = account.facts.clone();
@@ -258,14 +269,15 @@ pub struct Disconnection {
 /// the record stays, to explain old syncs. Contacts at the vendor are left alone. Repeating it is safe and finishes what a crash left
 /// undone.
 pub async fn disconnect(context: &Context, organization: &str, id: &str) -> Result<Disconnection, ServiceError> {
-    let Versioned { value: connection, .. } = records::modify::<Connection>(context, organization, id, |connection| {
-        connection.state = ConnectionState::Disconnected;
-        connection.trouble = None;
-        connection.facts = Vec::new();
-        connection.bindings = Vec::new();
-        connection.last4 = Vec::new();
-    })
-    .await?;
+    let Versioned { value: connection, .. } =
+        connection_state::change(context, organization, id, Some("connection.disconnected"), |connection| {
+            connection.state = ConnectionState::Disconnected;
+            connection.trouble = None;
+            connection.facts = Vec::new();
+            connection.bindings = Vec::new();
+            connection.last4 = Vec::new();
+        })
+        .await?;
     let cancelled = context.store.cancel_lane(id, context.now()).await?;
     let revoked = authorization::end(context, &connection).await;
     context.store.forget(&connection.whose()).await?;

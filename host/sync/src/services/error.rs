@@ -58,6 +58,26 @@ impl ServiceError {
         Self::Invalid(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
+    /// The same, with its fields named as parts of `whole`.
+    pub(crate) fn within(self, whole: &str) -> Self {
+        match self {
+            Self::Invalid(mut fields) => {
+                fields.iter_mut().for_each(|f| f.field = format!("{whole}.{}", f.field));
+                Self::Invalid(fields)
+            }
+            other => other,
+        }
+    }
+
+    /// Puts the wrong fields beside others and answers a blank value in their place. An error of another kind becomes one about no field.
+    pub(crate) fn gathered<T: Default>(self, wrong: &mut Vec<FieldError>) -> T {
+        match self {
+            Self::Invalid(fields) => wrong.extend(fields),
+            other => wrong.push(FieldError { field: String::new(), message: other.to_string() }),
+        }
+        T::default()
+    }
+
     pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict { code, message: message.into() }
     }

@@ -246,6 +246,18 @@ pub fn optional_line(field: &str, text: Option<&str>, longest: usize) -> Result<
     Ok(Some(text.to_owned()))
 }
 
+/// Text that may have several lines and may be missing; blank counts as missing.
+pub fn optional_text(field: &str, text: Option<&str>, longest: usize) -> Result<Option<String>, ServiceError> {
+    let Some(text) = text.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };
+    if text.chars().count() > longest {
+        return Err(ServiceError::invalid(field, format!("at most {longest} characters")));
+    }
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(ServiceError::invalid(field, "must not hold control characters"));
+    }
+    Ok(Some(text.to_owned()))
+}
+
 /// A slug of 3 to 64 letters, digits and inner hyphens.
 pub fn slug(field: &str, text: &str) -> Result<String, ServiceError> {
     let text = text.trim();

@@ -3,21 +3,19 @@
 //!
 //! There is no cache: a look-up is a read of memory-mapped pages, and so a revoked key is refused from the next request on.
 
-use crm_store::model::{Kind, Put, RecordKey};
-use sha2::{Digest as _, Sha256};
+use crm_store::model::Kind;
 use subtle::ConstantTimeEq;
 
 use super::records::{self, Paged, Versioned};
-use super::{ServiceError, form};
+use super::{ServiceError, audit, form, key_text, organizations};
 use crate::context::Context;
 use crate::domain::{ApiKey, KeyScope, Organization};
 use crate::ids::new_id;
 
-const PREFIX: &str = "rk_live_";
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// 62^30 is about 178 bits.
-const RANDOM_LEN: usize = 30;
-const CHECK_LEN: usize = 6;
+/// How exactly it is kept when a key was last used.
+const MINUTE_MS: u64 = 60_000;
+/// Keys that an organization may have at once.
+const MOST: usize = 100;
 
 /// Who a request comes from, as its key proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +23,12 @@ pub struct Principal {
     pub organization: String,
     pub key: String,
     pub scope: KeyScope,
+}
+
+impl Principal {
+    pub(super) fn of(key: &ApiKey) -> Self {
+        Self { organization: key.organization.clone(), key: key.id.clone(), scope: key.scope }
+    }
 }
 
 /// A key as it is shown, once.
@@ -36,46 +40,41 @@ pub struct CreatedKey {
 
 /// Creates an organization.
 pub async fn create_organization(context: &Context, name: &str) -> Result<Organization, ServiceError> {
-    let name = form::line("name", name, 100)?;
-    let now = context.now();
-    let organization = Organization { id: new_id("org", now), name, created: now };
-    let json = serde_json::to_string(&organization).map_err(|e| ServiceError::Damaged(e.to_string()))?;
-    let record = RecordKey { organization: organization.id.clone(), kind: Kind::Organization, id: organization.id.clone() };
-    context.store.commit(vec![Put { record, expect: Some(0), json: Some(json), unique: Vec::new() }], Vec::new()).await?;
-    Ok(organization)
+    organizations::create(context, name, false).await
 }
 
 /// Creates a key for an organization that exists.
 pub async fn create_key(context: &Context, organization: &str, name: &str, scope: KeyScope) -> Result<CreatedKey, ServiceError> {
-    if context.load::<Organization>(organization, Kind::Organization, organization).await?.is_none() {
-        return Err(ServiceError::NotFound("organization"));
-    }
+    let owner = organizations::get(context, organization).await?.value;
     let name = form::line("name", name, 100)?;
+    if list_keys(context, organization).await?.iter().filter(|key| key.revoked.is_none()).count() >= MOST {
+        return Err(ServiceError::conflict("too_many_keys", format!("an organization can have {MOST} keys: revoke some first")));
+    }
     let now = context.now();
-    let secret = new_secret();
-    let last4 = secret.get(secret.len() - 4..).unwrap_or_default().to_owned();
+    let secret = key_text::make(if owner.test { key_text::TEST } else { key_text::LIVE });
     let record = ApiKey {
         id: new_id("key", now),
         organization: organization.to_owned(),
         name,
-        hash: hash(&secret),
-        last4,
+        hash: key_text::hash(&secret),
+        last4: key_text::last4(&secret),
         scope,
         created: now,
         revoked: None,
+        last_used: None,
     };
-    records::save(context, &record, 0).await?;
+    let log = audit::entry(context, organization, "key.created", &record.id, &[])?;
+    context.store.commit(vec![records::put(&record, 0)?, log], Vec::new()).await?;
     Ok(CreatedKey { record, secret })
 }
 
-/// The keys of an organization, revoked ones included.
+/// The keys of an organization, revoked ones included, oldest first.
 pub async fn list_keys(context: &Context, organization: &str) -> Result<Vec<ApiKey>, ServiceError> {
     let mut keys = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let Paged { items, next } =
-            records::page::<ApiKey>(context, "", after.as_deref(), 500, |key| key.organization == organization).await?;
-        keys.extend(items.into_iter().map(|k| k.value));
+        let Paged { items, next } = page(context, organization, after.as_deref(), 500).await?;
+        keys.extend(items);
         match next {
             Some(next) => after = Some(next),
             None => return Ok(keys),
@@ -83,32 +82,106 @@ pub async fn list_keys(context: &Context, organization: &str) -> Result<Vec<ApiK
     }
 }
 
-/// Revokes a key of this organization, at once and for good. Revoking twice is no error.
-pub async fn revoke(context: &Context, organization: &str, id: &str) -> Result<(), ServiceError> {
-    let Versioned { mut value, version } = records::load::<ApiKey>(context, "", id).await?;
-    if value.organization != organization {
-        return Err(ServiceError::NotFound("key"));
-    }
-    if value.revoked.is_none() {
-        value.revoked = Some(context.now());
-        records::save(context, &value, version).await?;
-    }
-    Ok(())
+/// A page of them.
+pub async fn page(context: &Context, organization: &str, after: Option<&str>, limit: usize) -> Result<Paged<ApiKey>, ServiceError> {
+    let prefix = format!("{organization}/");
+    let from = after.map(|id| format!("{prefix}{id}"));
+    let found = context.store.named("", Kind::ApiKey, records::OWNER, &prefix, from.as_deref(), limit + 1).await?;
+    let mut items =
+        found.iter().map(|(_, record)| Ok(records::parse::<ApiKey>(record)?.value)).collect::<Result<Vec<_>, ServiceError>>()?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = if more { items.last().map(|key| key.id.clone()) } else { None };
+    Ok(Paged { items, next })
 }
 
-/// Whose key this is; `None` when it is malformed, unknown or revoked (the caller is not told which).
-pub async fn authenticate(context: &Context, secret: &str) -> Result<Option<Principal>, ServiceError> {
-    if !well_formed(secret) {
+/// One key of this organization.
+pub async fn get(context: &Context, organization: &str, id: &str) -> Result<Versioned<ApiKey>, ServiceError> {
+    let found = records::load::<ApiKey>(context, "", id).await?;
+    if found.value.organization == organization { Ok(found) } else { Err(ServiceError::NotFound("key")) }
+}
+
+/// Gives a key another name. Keys have no version that a client could hold on to: the host notes in them when they were used.
+pub async fn rename(context: &Context, organization: &str, id: &str, name: &str) -> Result<ApiKey, ServiceError> {
+    let name = form::line("name", name, 100)?;
+    for _ in 0..records::RACES {
+        let Versioned { mut value, version } = get(context, organization, id).await?;
+        if value.name == name {
+            return Ok(value);
+        }
+        value.name.clone_from(&name);
+        let log = audit::entry(context, organization, "key.updated", id, &[("fields", "name".to_owned())])?;
+        match context.store.commit(vec![records::put(&value, version)?, log], Vec::new()).await {
+            Ok(_) => return Ok(value),
+            Err(crm_store::StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ServiceError::Changed)
+}
+
+/// Revokes a key of this organization, at once and for good. Revoking twice is no error; the last key that may write stays.
+pub async fn revoke(context: &Context, organization: &str, id: &str) -> Result<ApiKey, ServiceError> {
+    for _ in 0..records::RACES {
+        let Versioned { mut value, version } = get(context, organization, id).await?;
+        if value.revoked.is_some() {
+            return Ok(value);
+        }
+        let mut puts = Vec::new();
+        if value.scope == KeyScope::ReadWrite {
+            let writes = |key: &&ApiKey| key.revoked.is_none() && key.scope == KeyScope::ReadWrite && key.id != id;
+            let others = list_keys(context, organization).await?;
+            let Some(other) = others.iter().find(writes) else {
+                let message = "this is the last key that may write: make another one first, or nobody can";
+                return Err(ServiceError::conflict("last_key", message));
+            };
+            // The one that stays is written along: were it revoked at this very moment, one of the two would fail.
+            let stays = get(context, organization, &other.id).await?;
+            if stays.value.revoked.is_some() {
+                continue;
+            }
+            puts.push(records::put(&stays.value, stays.version)?);
+        }
+        value.revoked = Some(context.now());
+        puts.extend([records::put(&value, version)?, audit::entry(context, organization, "key.revoked", id, &[])?]);
+        match context.store.commit(puts, Vec::new()).await {
+            Ok(_) => return Ok(value),
+            // Its last use was noted in between.
+            Err(crm_store::StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ServiceError::Changed)
+}
+
+/// The record of a key; `None` when it is malformed, unknown or revoked (the caller is not told which).
+pub async fn find(context: &Context, secret: &str) -> Result<Option<Versioned<ApiKey>>, ServiceError> {
+    if !matches!(key_text::prefix_of(secret), Some(key_text::LIVE | key_text::TEST)) {
         return Ok(None);
     }
-    let hash = hash(secret);
+    let hash = key_text::hash(secret);
     let Some(found) = records::find::<ApiKey>(context, "", "hash", &hash).await? else { return Ok(None) };
-    let key = found.value;
-    let same = bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes()));
-    if !same || key.revoked.is_some() {
-        return Ok(None);
+    let same = bool::from(found.value.hash.as_bytes().ct_eq(hash.as_bytes()));
+    Ok(Some(found).filter(|key| same && key.value.revoked.is_none()))
+}
+
+/// Whose key this is; `None` as [`find`] says.
+pub async fn authenticate(context: &Context, secret: &str) -> Result<Option<Principal>, ServiceError> {
+    Ok(find(context, secret).await?.map(|key| Principal::of(&key.value)))
+}
+
+/// Whether it is time to note anew that a key is used.
+pub(super) fn use_is_due(context: &Context, key: &ApiKey) -> bool {
+    key.last_used.is_none_or(|last| context.now().saturating_sub(last) >= MINUTE_MS)
+}
+
+/// Notes that a key was used, to the minute. Whoever wrote the key in between (a revocation, mostly) was first: that stands.
+pub(super) async fn note_use(context: &Context, key: Versioned<ApiKey>) {
+    let minute = context.now() / MINUTE_MS * MINUTE_MS;
+    let used = ApiKey { last_used: Some(minute), ..key.value };
+    if let Err(error) = records::save(context, &used, key.version).await {
+        tracing::debug!(%error, "a key's use was not noted");
     }
-    Ok(Some(Principal { organization: key.organization, key: key.id, scope: key.scope }))
 }
 
 /// The same key again, by its id: `None` once it is revoked. For sessions that were opened with it.
@@ -117,60 +190,5 @@ pub async fn still_valid(context: &Context, principal: &Principal) -> Result<Opt
         Ok(key) if key.value.revoked.is_none() && key.value.organization == principal.organization => Ok(Some(principal.clone())),
         Ok(_) | Err(ServiceError::NotFound(_)) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-fn hash(secret: &str) -> String {
-    hex::encode(Sha256::digest(secret.as_bytes()))
-}
-
-fn new_secret() -> String {
-    let mut secret = String::with_capacity(PREFIX.len() + RANDOM_LEN + CHECK_LEN);
-    secret.push_str(PREFIX);
-    for _ in 0..RANDOM_LEN {
-        secret.push(char::from(ALPHABET[rand::random_range(0..ALPHABET.len())]));
-    }
-    let check = checksum(&secret);
-    secret + &check
-}
-
-/// CRC32 of all that stands before it, in base 62: tells a mistyped or cut key from an unknown one without a look-up,
-/// and lets secret scanners be sure.
-fn checksum(text: &str) -> String {
-    let mut rest = crc32fast::hash(text.as_bytes());
-    let mut digits = [b'0'; CHECK_LEN];
-    for digit in digits.iter_mut().rev() {
-        *digit = ALPHABET[usize::try_from(rest % 62).unwrap_or(0)];
-        rest /= 62;
-    }
-    digits.iter().copied().map(char::from).collect()
-}
-
-/// Whether the text has the form of a key, checksum included.
-pub fn well_formed(secret: &str) -> bool {
-    let Some(body) = secret.strip_prefix(PREFIX) else { return false };
-    if body.len() != RANDOM_LEN + CHECK_LEN || !body.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return false;
-    }
-    let (before, check) = secret.split_at(PREFIX.len() + RANDOM_LEN);
-    checksum(before) == check
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_new_key_is_well_formed_and_a_changed_one_is_not() {
-        let key = new_secret();
-        assert!(well_formed(&key), "{key}");
-        assert_eq!(key.len(), 44);
-        for place in 0..key.len() {
-            let mut bytes = key.clone().into_bytes();
-            bytes[place] = if bytes[place] == b'x' { b'y' } else { b'x' };
-            let changed = String::from_utf8(bytes).unwrap();
-            assert!(!well_formed(&changed), "{changed}");
-        }
-        assert!(!well_formed("") && !well_formed("rk_live_") && !well_formed(&key[..43]));
     }
 }

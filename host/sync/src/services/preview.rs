@@ -3,20 +3,23 @@
 
 use crm_catalog::model::{Effect, Stage};
 use crm_contract::ports::{Mode, ShownRequest};
-use crm_contract::types::{Answer, Binding, Ending, Invocation, Job, Known, Person};
+use crm_contract::types::{Answer, Binding, Change, Ending, Invocation, Job, Known, Person, Standing, Success, Value};
+use crm_store::model::contact_lane;
 
+use super::affiliates::NewAffiliate;
 use super::connections::{usable, wrong_answer};
-use super::{ServiceError, affiliates, approval, campaigns, email, form};
+use super::desk::Desk;
+use super::{ServiceError, Versioned, affiliates, campaigns, membership, overrides};
 use crate::context::Context;
-use crate::domain::{SYSTEM_TAG, normalise_email, wanted_tags};
+use crate::domain::{AffiliateStatus, Connection, FieldMapping, FieldSource, Override, SYSTEM_TAG, Source, normalise_email, wanted_tags};
 use crate::fit::fit;
 use crate::loose::{self, LooseRun};
 
 /// For whom to preview.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
-    /// An affiliate; the campaign is theirs.
-    Affiliate(String),
+    /// An affiliate in one of their campaigns; none = the only one they are in.
+    Affiliate { id: String, campaign: Option<String> },
     /// Anyone, in this campaign or in none.
     Person { campaign: Option<String>, email: String, first: Option<String>, last: Option<String>, company: Option<String> },
 }
@@ -28,6 +31,12 @@ pub struct Preview {
     pub version: String,
     pub digest: String,
     pub tags: Vec<PreviewTag>,
+    /// Where it would go, and who said so.
+    pub destination: Vec<PreviewValue>,
+    /// What goes into the vendor's fields, and who said so.
+    pub fields: Vec<PreviewValue>,
+    /// The campaign sends nothing to this connection: no request would be made.
+    pub off: bool,
     pub requests: Vec<PreviewRequest>,
     /// How the sync would end if the vendor answers as the samples do.
     pub ending: Ending,
@@ -37,7 +46,19 @@ pub struct Preview {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreviewTag {
     pub name: String,
-    /// `system`, `connection` or `campaign`.
+    /// `system`, `connection`, `campaign` or `override`.
+    pub from: &'static str,
+}
+
+/// One value and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviewValue {
+    /// The picker, or the vendor's field.
+    pub name: String,
+    pub value: String,
+    /// What of the affiliate it is, for fields.
+    pub source: Option<FieldSource>,
+    /// `connection` or `override`.
     pub from: &'static str,
 }
 
@@ -52,31 +73,69 @@ pub struct PreviewRequest {
 
 /// Runs the connector against its samples.
 pub async fn run(context: &Context, organization: &str, connection: &str, subject: Subject) -> Result<Preview, ServiceError> {
-    let (connection, digest, manifest) = usable(context, organization, connection).await?;
-    let connection = connection.value;
-    let (who, campaign) = match subject {
-        Subject::Affiliate(id) => {
+    let (Versioned { value: base, .. }, digest, manifest) = usable(context, organization, connection).await?;
+    let desk = Desk::open(context, organization).await?;
+    let (affiliate, campaign) = match subject {
+        Subject::Affiliate { id, campaign } => {
             let affiliate = affiliates::get(context, organization, &id).await?.value;
-            (approval::person(&affiliate), Some(affiliate.campaign))
+            let campaign = match (campaign, affiliate.campaigns.as_slice()) {
+                (Some(campaign), _) => campaigns::get(context, organization, &campaign).await?.value.id,
+                (None, [only]) => only.campaign.clone(),
+                (None, _) => return Err(ServiceError::invalid("campaign", "this affiliate is in several campaigns: name one")),
+            };
+            if affiliate.membership(&campaign).is_none() {
+                return Err(ServiceError::invalid("campaign", "this affiliate is not in that campaign"));
+            }
+            (affiliate, Some(campaign))
         }
         Subject::Person { campaign, email, first, last, company } => {
-            let who = Person {
-                email: email::checked("person.email", &email)?,
-                first: form::optional_line("person.first", first.as_deref(), 200)?,
-                last: form::optional_line("person.last", last.as_deref(), 200)?,
-                company: form::optional_line("person.company", company.as_deref(), 200)?,
-                approved_at: context.now() / 1_000,
-                ..Person::default()
-            };
-            (who, campaign)
+            if let Some(id) = &campaign {
+                campaigns::get(context, organization, id).await?;
+            }
+            let new = NewAffiliate { email, first, last, company, ..NewAffiliate::default() };
+            let checked = affiliates::checked(organization, context.now(), new, Source::Api);
+            let mut affiliate = checked.map_err(|error| error.within("person"))?;
+            let into = campaign.clone().unwrap_or_default();
+            membership::join(&mut affiliate, &into, AffiliateStatus::Approved, context.now())?;
+            (affiliate, campaign)
         }
     };
-    let extras = match &campaign {
-        Some(id) => campaigns::get(context, organization, id).await?.value.extra_tags,
-        None => Vec::new(),
-    };
-    let wanted = wanted_tags(&connection.default_tags, &extras);
-    let known = context.store.contact(&connection.id, &normalise_email(&who.email)).await?.map_or_else(Known::default, |c| c.known);
+    let campaign = campaign.unwrap_or_default();
+    let over = desk.over(&campaign, &base.id).cloned();
+    let connection = over.as_ref().map_or_else(|| base.clone(), |over| overrides::applied(&base, over));
+    let tags = tags_of(&desk, &base, &campaign, over.as_ref());
+    let wanted: Vec<String> = tags.iter().map(|tag| tag.name.clone()).collect();
+    let who = desk.who(&affiliate, &campaign, &base);
+    let fields = fields_of(&who, &desk.mapping(&campaign, &base));
+    let destination = connection.picked.iter().map(|pick| PreviewValue {
+        name: pick.key.clone(),
+        value: pick.value.clone(),
+        source: None,
+        from: if base.picked.contains(pick) { "connection" } else { "override" },
+    });
+    let destination: Vec<PreviewValue> = destination.collect();
+    if over.as_ref().is_some_and(|over| over.off) {
+        let ending = Ending::Done(Success { change: Change::Unchanged, standing: Standing::Unknown, warnings: Vec::new() });
+        let (connector, version) = (base.connector, manifest.connector.version.clone());
+        let (requests, log) = (Vec::new(), Vec::new());
+        return Ok(Preview {
+            connector,
+            version,
+            digest: digest.0,
+            tags: Vec::new(),
+            destination,
+            fields,
+            off: true,
+            requests,
+            ending,
+            log,
+        });
+    }
+    let known = context
+        .store
+        .contact(&contact_lane(&base.id, &overrides::scope_of(&connection)), &normalise_email(&who.email))
+        .await?
+        .map_or_else(Known::default, |c| c.known);
     let fitted = fit(&manifest, &wanted, &wanted);
     let mut on = connection.for_guest();
     if manifest.supports.prepare {
@@ -103,21 +162,14 @@ pub async fn run(context: &Context, organization: &str, connection: &str, subjec
     )
     .await?;
     let Answer::Report(report) = end.answer else { return Err(wrong_answer()) };
-    let from = |tag: &String| {
-        let same = |other: &String| other.to_lowercase() == tag.to_lowercase();
-        if same(&SYSTEM_TAG.to_owned()) {
-            "system"
-        } else if connection.default_tags.iter().any(same) {
-            "connection"
-        } else {
-            "campaign"
-        }
-    };
     Ok(Preview {
         connector: connection.connector.clone(),
         version: manifest.connector.version.clone(),
         digest: digest.0,
-        tags: wanted.iter().map(|tag| PreviewTag { name: tag.clone(), from: from(tag) }).collect(),
+        tags,
+        destination,
+        fields,
+        off: false,
         requests: end
             .steps
             .into_iter()
@@ -131,4 +183,35 @@ pub async fn run(context: &Context, organization: &str, connection: &str, subjec
         ending: report.ending,
         log: end.log,
     })
+}
+
+/// The tags of a sync, with who gives each.
+fn tags_of(desk: &Desk<'_>, connection: &Connection, campaign: &str, over: Option<&Override>) -> Vec<PreviewTag> {
+    let campaigns = desk.campaign(campaign).map(|c| c.extra_tags.as_slice()).unwrap_or_default();
+    let overs = over.map(|o| o.extra_tags.as_slice()).unwrap_or_default();
+    let extras: Vec<String> = campaigns.iter().chain(overs).cloned().collect();
+    let among = |tags: &[String], tag: &str| tags.iter().any(|t| t.trim().to_lowercase() == tag.to_lowercase());
+    let from = |tag: &str| match () {
+        () if tag.to_lowercase() == SYSTEM_TAG.to_lowercase() => "system",
+        () if among(&connection.default_tags, tag) => "connection",
+        () if among(campaigns, tag) => "campaign",
+        () => "override",
+    };
+    wanted_tags(&connection.default_tags, &extras).into_iter().map(|name| PreviewTag { from: from(&name), name }).collect()
+}
+
+fn fields_of(who: &Person, mapping: &[(FieldMapping, bool)]) -> Vec<PreviewValue> {
+    let shown = |value: &Value| match value {
+        Value::Text(text) | Value::Number(text) | Value::Date(text) => text.clone(),
+        Value::Truth(truth) => truth.to_string(),
+        Value::Many(many) => many.join(", "),
+    };
+    let of = |field: &crm_contract::types::Field| mapping.iter().find(|(m, _)| m.target == field.key);
+    let values = who.fields.iter().map(|field| PreviewValue {
+        name: field.key.clone(),
+        value: shown(&field.value),
+        source: of(field).map(|(m, _)| m.source),
+        from: if of(field).is_some_and(|(_, theirs)| *theirs) { "override" } else { "connection" },
+    });
+    values.collect()
 }

@@ -1,12 +1,13 @@
 //! Reading and writing documents as typed values: pages, scans that are bounded, and puts with their unique names.
 
+use crm_store::StoreError;
 use crm_store::model::{Kind, NewJob, Put, Record, RecordKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ServiceError;
 use crate::context::Context;
-use crate::domain::{Affiliate, ApiKey, Campaign, Connection, normalise_email};
+use crate::domain::{Affiliate, AffiliateStatus, ApiKey, AuditEntry, Campaign, Connection, Organization, Override, normalise_email};
 
 /// A document and the version it had when it was read: the `ETag`.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +26,7 @@ pub struct Paged<T> {
 
 /// At most this many records are looked at for one page of a filtered list; the page then ends early, with a cursor.
 const SCAN_LIMIT: usize = 10_000;
-const SCAN_PAGE: usize = 500;
+pub(crate) const SCAN_PAGE: usize = 500;
 
 /// How often a lost compare-and-swap is tried again before the caller is told.
 pub const RACES: usize = 8;
@@ -71,12 +72,48 @@ impl Document for Affiliate {
     fn key(&self) -> RecordKey {
         key(&self.organization, Self::KIND, &self.id)
     }
+    /// E-mail and slug, for themselves; and one name per campaign, by which lists find them.
     fn unique(&self) -> Vec<(String, String)> {
-        let mut names = vec![("email".to_owned(), email_name(&self.campaign, &self.email))];
+        let mut names = vec![("email".to_owned(), normalise_email(&self.email))];
         if let Some(slug) = &self.slug {
-            names.push(("slug".to_owned(), slug_name(&self.campaign, slug)));
+            names.push(("slug".to_owned(), slug_name(slug)));
         }
+        names.extend(self.campaigns.iter().map(|m| (IN.to_owned(), in_prefix(&m.campaign, m.status) + &self.id)));
         names
+    }
+}
+
+impl Document for Override {
+    const KIND: Kind = Kind::Override;
+    const NAME: &'static str = "override";
+    fn key(&self) -> RecordKey {
+        key(&self.organization, Self::KIND, &self.id)
+    }
+    fn unique(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+impl Document for Organization {
+    const KIND: Kind = Kind::Organization;
+    const NAME: &'static str = "organization";
+    fn key(&self) -> RecordKey {
+        key(&self.id, Self::KIND, &self.id)
+    }
+    fn unique(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+impl Document for AuditEntry {
+    const KIND: Kind = Kind::Audit;
+    const NAME: &'static str = "audit entry";
+    fn key(&self) -> RecordKey {
+        key(&self.organization, Self::KIND, &self.id)
+    }
+    /// One name, by which the lines about something are found.
+    fn unique(&self) -> Vec<(String, String)> {
+        vec![(OF.to_owned(), of_prefix(&self.target) + &self.id)]
     }
 }
 
@@ -88,18 +125,37 @@ impl Document for ApiKey {
         key("", Self::KIND, &self.id)
     }
     fn unique(&self) -> Vec<(String, String)> {
-        vec![("hash".to_owned(), self.hash.clone())]
+        vec![("hash".to_owned(), self.hash.clone()), (OWNER.to_owned(), format!("{}/{}", self.organization, self.id))]
     }
 }
 
-/// The unique name by which an affiliate of a campaign is found.
-pub fn email_name(campaign: &str, email: &str) -> String {
-    format!("{campaign}/{}", normalise_email(email))
+/// The namespace under which keys are found by their organization.
+pub const OWNER: &str = "of";
+
+/// The namespace of [`in_prefix`].
+pub const IN: &str = "in";
+
+/// Under this, followed by their ids, are the affiliates of a campaign that have a status.
+pub fn in_prefix(campaign: &str, status: AffiliateStatus) -> String {
+    format!("{campaign}/{}/", status.word())
 }
 
-/// The unique name of a referral slug in a campaign; slugs are compared without case, as links are typed by people.
-pub fn slug_name(campaign: &str, slug: &str) -> String {
-    format!("{campaign}/{}", slug.to_lowercase())
+/// The namespace of [`of_prefix`].
+pub const OF: &str = "of";
+
+/// Under this, followed by their ids, are the audit log's lines about something.
+pub fn of_prefix(target: &str) -> String {
+    format!("{target}/")
+}
+
+/// The unique name of a referral slug; slugs are compared without case, as links are typed by people.
+pub fn slug_name(slug: &str) -> String {
+    slug.to_lowercase()
+}
+
+/// The affiliate with this e-mail, in any spelling.
+pub async fn affiliate_by_email(context: &Context, organization: &str, email: &str) -> Result<Option<Versioned<Affiliate>>, ServiceError> {
+    find(context, organization, "email", &normalise_email(email)).await
 }
 
 /// A put that writes `document` over version `expect` (0 = it must not exist).
@@ -175,6 +231,18 @@ pub async fn page<T: Document>(
     limit: usize,
     keep: impl Fn(&T) -> bool + Send,
 ) -> Result<Paged<Versioned<T>>, ServiceError> {
+    page_until(context, organization, after, limit, keep, |_| false).await
+}
+
+/// The same, up to the first id that is `past` the end of what is asked for.
+pub async fn page_until<T: Document>(
+    context: &Context,
+    organization: &str,
+    after: Option<&str>,
+    limit: usize,
+    keep: impl Fn(&T) -> bool + Send,
+    past: impl Fn(&str) -> bool + Send,
+) -> Result<Paged<Versioned<T>>, ServiceError> {
     let mut items = Vec::new();
     let mut at = after.map(str::to_owned);
     let mut seen = 0;
@@ -182,6 +250,9 @@ pub async fn page<T: Document>(
         let records = context.store.page(organization, T::KIND, at.as_deref(), SCAN_PAGE).await?;
         let end = records.len() < SCAN_PAGE;
         for (index, record) in records.iter().enumerate() {
+            if past(&record.id) {
+                return Ok(Paged { items, next: None });
+            }
             let document = parse::<T>(record)?;
             seen += 1;
             at = Some(record.id.clone());
@@ -210,6 +281,38 @@ pub async fn all<T: Document>(context: &Context, organization: &str) -> Result<V
             Some(next) => after = Some(next),
             None => return Ok(items),
         }
+    }
+}
+
+/// Deletes the records of a kind that are `unwanted`, page by page; answers how many. One that changes meanwhile is looked at again.
+pub async fn delete_where(
+    context: &Context,
+    organization: &str,
+    kind: Kind,
+    unwanted: impl Fn(&Record) -> bool + Send,
+) -> Result<u64, ServiceError> {
+    let (mut gone, mut races) = (0, 0);
+    let mut after: Option<String> = None;
+    loop {
+        let page = context.store.page(organization, kind, after.as_deref(), SCAN_PAGE).await?;
+        let Some(last) = page.last().map(|record| record.id.clone()) else { return Ok(gone) };
+        let puts: Vec<Put> = page
+            .into_iter()
+            .filter(&unwanted)
+            .map(|record| Put { expect: Some(record.version), json: None, unique: Vec::new(), record: key(organization, kind, &record.id) })
+            .collect();
+        let count = puts.len() as u64;
+        if count > 0 {
+            match context.store.commit(puts, Vec::new()).await {
+                Ok(_) => gone += count,
+                Err(StoreError::Conflict) if races < RACES => {
+                    races += 1;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        after = Some(last);
     }
 }
 

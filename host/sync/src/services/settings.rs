@@ -6,9 +6,9 @@ use crm_catalog::model::{Manifest, Picker};
 use crm_contract::types::{Choice, Pair, find};
 
 use super::connections::{merged, usable};
-use super::{ServiceError, Versioned, choices, form, records};
+use super::{ServiceError, Versioned, audit, campaigns, choices, fields, form, records};
 use crate::context::Context;
-use crate::domain::Connection;
+use crate::domain::{AffiliateStatus, Connection, FieldMapping, FieldSource};
 
 /// What to change; everything absent stays.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +19,12 @@ pub struct ConnectionChange {
     pub default_tags: Option<Vec<String>>,
     /// By setting; `None` goes back to the default.
     pub settings: BTreeMap<String, Option<String>>,
+    /// By source; `None` maps it no longer.
+    pub fields: BTreeMap<FieldSource, Option<String>>,
+    /// Leaving a campaign with one of these statuses takes its tags off.
+    pub untag_on: Option<Vec<AffiliateStatus>>,
+    /// Runs this version (a digest) of the connector; `Some(None)` = the active one.
+    pub pinned: Option<Option<String>>,
 }
 
 /// At most this many pages are read to find a picked id.
@@ -53,6 +59,7 @@ async fn try_update(
     if expect.is_some_and(|e| e != version) {
         return Err(ServiceError::Changed);
     }
+    let before = connection.clone();
     if let Some(name) = &change.name {
         connection.name = form::line("name", name, 100)?;
     }
@@ -60,18 +67,60 @@ async fn try_update(
         connection.default_tags = form::check_tags("default_tags", tags, Some(&manifest))?;
     }
     change_settings(&manifest, &mut connection, &change.settings)?;
-    // Parents first, so that a dependent choice in the same change is looked up under the new parent.
-    for name in change.picked.keys() {
+    pick_all(context, &manifest, &mut connection, &change.picked, true).await?;
+    if !change.fields.is_empty() {
+        let kept = connection.fields.iter().filter(|m| !change.fields.contains_key(&m.source)).cloned();
+        let wishes = change.fields.iter().filter_map(|(source, target)| Some(FieldMapping { source: *source, target: target.clone()? }));
+        let mut mapping: Vec<FieldMapping> = kept.chain(wishes).collect();
+        mapping.sort_by_key(|m| m.source);
+        connection.fields = fields::checked(context, &manifest, &connection, mapping, false).await?;
+    }
+    if let Some(statuses) = &change.untag_on {
+        if statuses.iter().any(|s| matches!(s, AffiliateStatus::Approved | AffiliateStatus::Pending)) {
+            return Err(ServiceError::invalid("untag_on", "may hold paused, removed and rejected"));
+        }
+        connection.untag_on = AffiliateStatus::ALL.into_iter().filter(|s| statuses.contains(s)).collect();
+    }
+    if let Some(pinned) = &change.pinned {
+        let loaded =
+            |digest: &String| context.guests.loaded().iter().any(|(d, m)| &d.0 == digest && m.connector.slug == connection.connector);
+        if pinned.as_ref().is_some_and(|digest| !loaded(digest)) {
+            return Err(ServiceError::invalid("pinned", "no loaded version of this connector has this digest"));
+        }
+        connection.pinned.clone_from(pinned);
+    }
+    let names = campaigns::changed(&before, &connection)?;
+    if names.is_empty() {
+        return Ok(Versioned { value: connection, version });
+    }
+    let log = audit::entry(context, organization, "connection.updated", id, &[("fields", names)])?;
+    context.store.commit(vec![records::put(&connection, version)?, log], Vec::new()).await?;
+    Ok(Versioned { value: connection, version: version + 1 })
+}
+
+/// Picks as a merchant wishes: parents first, so that a dependent choice in the same change is looked up under the new parent. `lock` keeps
+/// pickers that cannot change while connected.
+pub(super) async fn pick_all(
+    context: &Context,
+    manifest: &Manifest,
+    connection: &mut Connection,
+    wishes: &BTreeMap<String, Option<String>>,
+    lock: bool,
+) -> Result<(), ServiceError> {
+    for name in wishes.keys() {
         if manifest.picker(name).is_none() {
             return Err(ServiceError::invalid(format!("picked.{name}"), "this connector has no such picker"));
         }
     }
-    for picker in parents_first(&manifest) {
-        let Some(wanted) = change.picked.get(&picker.name) else { continue };
-        pick(context, &manifest, &mut connection, picker, wanted.as_deref()).await?;
+    for picker in parents_first(manifest) {
+        let Some(wanted) = wishes.get(&picker.name) else { continue };
+        if !lock && picker.locked {
+            let message = format!("{} is one for the whole connection; connect a second time for another one", picker.label);
+            return Err(ServiceError::conflict("picker_locked", message));
+        }
+        pick(context, manifest, connection, picker, wanted.as_deref()).await?;
     }
-    let version = records::save(context, &connection, version).await?;
-    Ok(Versioned { value: connection, version })
+    Ok(())
 }
 
 fn change_settings(

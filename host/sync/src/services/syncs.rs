@@ -1,12 +1,17 @@
 //! Sync jobs as merchants see them: lists, one with its attempts and steps, counts, retry, cancel.
 
+use crm_contract::types::Error as VendorError;
 use crm_store::StoreError;
-use crm_store::model::{Attempt, Job, JobCounts, JobFilter, JobState, Step};
+use crm_store::model::{Attempt, Job, JobCounts, JobFilter, JobState, JobTrouble, Step};
 
+use super::error::vendor_words;
 use super::records::Paged;
 use super::{ServiceError, affiliates, campaigns, connections};
 use crate::context::Context;
 use crate::domain::ConnectionState;
+
+/// Lanes of connections begin so; webhooks have lanes of their own.
+const LANES: &str = "con_";
 
 /// The states that the API speaks of. A parked job is shown as `retrying`, with its connection's trouble as the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +38,20 @@ impl ShownState {
         }
     }
 
-    fn kept(self) -> &'static [JobState] {
+    /// As the API spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Retrying => "retrying",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub(super) fn kept(self) -> &'static [JobState] {
         match self {
             Self::Pending => &[JobState::Pending],
             Self::Running => &[JobState::Running],
@@ -43,6 +61,30 @@ impl ShownState {
             Self::Failed => &[JobState::Failed],
             Self::Cancelled => &[JobState::Cancelled],
         }
+    }
+}
+
+/// Why a job did not succeed: a stable code, and words for people.
+pub fn reason(trouble: &JobTrouble) -> (&'static str, String) {
+    match trouble {
+        JobTrouble::Connector(error) => (vendor_code(error), vendor_words(error)),
+        JobTrouble::Fault(fault) => ("connector_fault", fault.to_string()),
+        JobTrouble::Interrupted => ("interrupted", "the host stopped while it ran".to_owned()),
+        JobTrouble::Host(words) => ("host", words.clone()),
+    }
+}
+
+/// The stable code of what a connector reported.
+pub fn vendor_code(error: &VendorError) -> &'static str {
+    match error {
+        VendorError::Retryable(_) => "retryable",
+        VendorError::RateLimited(_) => "rate_limited",
+        VendorError::Credentials(_) => "credentials",
+        VendorError::Rejected(_) => "rejected",
+        VendorError::DestinationMissing(_) => "destination_missing",
+        VendorError::Stale(_) => "stale",
+        VendorError::Unsupported(_) => "unsupported",
+        VendorError::Permanent(_) => "permanent",
     }
 }
 
@@ -100,8 +142,13 @@ pub async fn list(
     };
     let mut jobs = Vec::new();
     for state in states {
-        let kept =
-            JobFilter { lane: filter.connection.clone(), state, affiliate: filter.affiliate.clone(), campaign: filter.campaign.clone() };
+        let kept = JobFilter {
+            lanes: LANES.to_owned(),
+            lane: filter.connection.clone(),
+            state,
+            affiliate: filter.affiliate.clone(),
+            campaign: filter.campaign.clone(),
+        };
         jobs.extend(context.store.jobs(organization, &kept, before, limit + 1).await?);
     }
     jobs.sort_by(|a, b| b.new.id.cmp(&a.new.id));
@@ -116,7 +163,7 @@ pub async fn counts(context: &Context, organization: &str, connection: Option<&s
     if let Some(id) = connection {
         connections::get(context, organization, id).await?;
     }
-    Ok(context.store.counts(organization, connection).await?)
+    Ok(context.store.counts(organization, LANES, connection).await?)
 }
 
 pub async fn get(context: &Context, organization: &str, id: &str) -> Result<SyncDetail, ServiceError> {
@@ -130,7 +177,8 @@ async fn job(context: &Context, organization: &str, id: &str) -> Result<Job, Ser
     if !super::records::plausible(id) {
         return Err(ServiceError::NotFound("sync"));
     }
-    context.store.job(organization, id).await?.ok_or(ServiceError::NotFound("sync"))
+    let job = context.store.job(organization, id).await?.ok_or(ServiceError::NotFound("sync"))?;
+    if job.new.lane.starts_with(LANES) { Ok(job) } else { Err(ServiceError::NotFound("sync")) }
 }
 
 /// Makes a sync due now. Refused while it runs, while its connection cannot take it, and where there is nothing to resume.
@@ -177,7 +225,7 @@ pub async fn retry(context: &Context, organization: &str, id: &str, mode: RetryM
     job.standing = None;
     job.warnings = Vec::new();
     job.updated = now.max(seen + 1);
-    amend(context, job, seen).await
+    amend(context, job, seen, "sync.retried").await
 }
 
 /// Cancels a sync that does not run. Cancelling twice is no error.
@@ -193,12 +241,17 @@ pub async fn cancel(context: &Context, organization: &str, id: &str) -> Result<J
     job.state = JobState::Cancelled;
     job.updated = now.max(seen + 1);
     job.finished = Some(now);
-    amend(context, job, seen).await
+    amend(context, job, seen, "sync.cancelled").await
 }
 
-async fn amend(context: &Context, job: Job, seen: u64) -> Result<Job, ServiceError> {
+/// The line of the audit log follows the change: a job is amended by itself. A crash between the two loses the line, not the change.
+async fn amend(context: &Context, job: Job, seen: u64, action: &str) -> Result<Job, ServiceError> {
     match context.store.amend(job.clone(), seen).await {
-        Ok(()) => Ok(job),
+        Ok(()) => {
+            let log = super::audit::entry(context, &job.new.organization, action, &job.new.id, &[])?;
+            context.store.commit(vec![log], Vec::new()).await?;
+            Ok(job)
+        }
         Err(StoreError::Conflict) => Err(ServiceError::conflict("sync_changed", "this sync went on meanwhile: look at it again")),
         Err(StoreError::Taken { .. }) => {
             Err(ServiceError::conflict("newer_sync_open", "a newer sync of the same contact is not finished yet"))

@@ -10,18 +10,22 @@ use crm_contract::types::{
     Answer, Ending, Error, Invocation, Job as GuestJob, Known, Refusal, Request, Response, Told, Trouble, Unanswered,
 };
 use crm_store::StoreError;
-use crm_store::model::{Attempt, Claim, Finish, Job, JobState, Kind, Outcome, Purpose, Put, RecordKey};
+use crm_store::model::{Attempt, Claim, Finish, Job, JobState, Kind, NewJob, Outcome, Purpose, Put, RecordKey};
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 
 use super::decide::{Decision, End, Park, decide};
+use super::deliver;
 use super::journal::AttemptJournal;
 use super::lanes::{Lanes, Version, guest_connection, is_gone, scope};
 use super::prepare::Preparing;
-use crate::context::Context;
-use crate::domain::{Connection, ConnectionState};
+use super::present::{self, Tags};
+use crate::context::{Context, LoadError};
+use crate::domain::{Connection, ConnectionState, Override, override_id};
 use crate::fit::{Fitted, fit};
 use crate::loose::MemoryLog;
+use crate::services::events::{self, Event};
+use crate::services::overrides::{self, scope_of};
 
 /// What the workers share.
 pub(super) struct Shared {
@@ -62,8 +66,11 @@ pub(super) async fn run(shared: &Shared, claim: Claim) -> Result<(), StoreError>
     }
 }
 
-async fn attempt(shared: &Shared, claim: Claim) -> Result<(), StoreError> {
+async fn attempt(shared: &Shared, mut claim: Claim) -> Result<(), StoreError> {
     let context = &shared.context;
+    if claim.job.new.purpose == Purpose::Webhook {
+        return deliver::run(context, claim).await;
+    }
     let started = context.now();
     let number = claim.steps.iter().map(|s| s.attempt).max().unwrap_or(0).max(claim.job.attempts) + 1;
     let connection = shared.lanes.connection(context, &claim.job.new.organization, &claim.lane).await;
@@ -71,7 +78,11 @@ async fn attempt(shared: &Shared, claim: Claim) -> Result<(), StoreError> {
         Err(error) => (Ran::host(End::Host(error.to_string())), None),
         Ok(None) => (Ran::host(End::Gone), None),
         Ok(Some(connection)) if is_gone(&connection) => (Ran::host(End::Gone), Some(connection)),
-        Ok(Some(connection)) => (execute(shared, &claim, connection.clone(), number).await, Some(connection)),
+        Ok(Some(connection)) => match effective(context, &claim, connection).await {
+            Ok(Some(connection)) => (execute(shared, &mut claim, connection.clone(), number).await, Some(connection)),
+            Ok(None) => (Ran::host(End::Gone), None),
+            Err(error) => (Ran::host(End::Host(error.to_string())), None),
+        },
     };
     let now = context.now();
     let mut job = claim.job.clone();
@@ -85,26 +96,45 @@ async fn attempt(shared: &Shared, claim: Claim) -> Result<(), StoreError> {
     settle(shared, &claim, decision, attempt, ran.known, ran.scope, connection.zip(ran.version)).await
 }
 
+/// The connection as the job's campaign sees it. `None` = the campaign has been switched off for it since the job was made.
+async fn effective(context: &Context, claim: &Claim, connection: Arc<Connection>) -> Result<Option<Arc<Connection>>, LoadError> {
+    let job = &claim.job.new;
+    let id = override_id(&job.campaign, &connection.id);
+    match context.load::<Override>(&job.organization, Kind::Override, &id).await? {
+        None => Ok(Some(connection)),
+        Some((over, _)) if over.off && job.purpose == Purpose::Sync => Ok(None),
+        Some((over, _)) => Ok(Some(Arc::new(overrides::applied(&connection, &over)))),
+    }
+}
+
 /// Prepares if need be, then runs the export.
-async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, number: u32) -> Ran {
+async fn execute(shared: &Shared, claim: &mut Claim, connection: Arc<Connection>, number: u32) -> Ran {
     let context = &shared.context;
     let Some(version) = context.version_of(&connection) else {
         return Ran::host(End::Host(format!("no version of connector {} is loaded", connection.connector)));
     };
+    let Tags { all, clear } = match present::look(context, claim, &connection).await {
+        Ok(tags) => tags,
+        Err(error) => return Ran::host(End::Host(error.to_string())),
+    };
     let job = &claim.job.new;
-    let fitted = fit(&version.1, &job.set, &job.all);
+    let fitted = fit(&version.1, &job.set, &all);
     let prepared = match job.purpose {
         Purpose::Sync => shared.preparing.ensure(context, &shared.lanes, connection, &version, &fitted.set, None).await,
-        Purpose::Untag => Preparing::look(context, &shared.lanes, connection, &version, &job.clear).await,
+        Purpose::Untag => Preparing::look(context, &shared.lanes, connection, &version, &clear).await,
+        Purpose::Webhook => Err(End::Host("this is no job of a connection".to_owned())),
     };
     let connection = match prepared {
         Ok(connection) => connection,
         Err(end) => return Ran { version: Some(version), ..Ran::host(end) },
     };
-    let job = guest_job(&claim.job, &connection, &claim.known, &fitted);
+    // What is known was learnt in the destination that the job was made for.
+    let elsewhere = scope_of(&connection) != claim.job.new.scope;
+    let known = if elsewhere { Known::default() } else { claim.known.clone() };
+    let job = GuestJob { clear, ..guest_job(&claim.job, &connection, &known, &fitted) };
     let (stage, invocation) = match claim.job.new.purpose {
-        Purpose::Sync => (Stage::Sync, Invocation::SyncContact { job }),
         Purpose::Untag => (Stage::Untag, Invocation::UntagContact { job }),
+        Purpose::Sync | Purpose::Webhook => (Stage::Sync, Invocation::SyncContact { job }),
     };
     let scope = scope(context, &connection, version.1.clone(), stage, claim.job.after_unknown);
     let journal = Arc::new(AttemptJournal::new(
@@ -123,7 +153,7 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
         last: Mutex::default(),
     });
     let answer = context.guests.call(&version.0, invocation, outbound.clone(), log.clone()).await;
-    let (end, known) = match answer {
+    let (end, learnt) = match answer {
         Ok(Answer::Report(report)) => (End::Ended(report.ending), Some(report.known)),
         Ok(_) => (End::Fault(GuestFault::Trapped("the connector answered another function".into())), None),
         Err(fault) => (End::Fault(fault), None),
@@ -150,9 +180,11 @@ async fn execute(shared: &Shared, claim: &Claim, connection: Arc<Connection>, nu
         tracing::warn!(job = claim.job.new.id, %error, "an unusable answer could not be marked");
     }
     let lines = std::mem::take(&mut *log.lines.lock());
+    // Under its new address the contact is known from now on, also where nothing else was learnt: done, or perhaps done.
+    let moved = stage == Stage::Sync && claim.job.new.who.previous_email.is_some() && (!gave_up || journal.wrote());
     Ran {
         end,
-        known: known.filter(|k| k != &claim.known),
+        known: learnt.filter(|k| !elsewhere && (moved || k != &claim.known)),
         failed_step: last.map(|(call, _)| call),
         saw_unknown: journal.saw_unknown_outcome(),
         log: lines,
@@ -248,14 +280,37 @@ async fn settle(
         context.store.hold(&claim.lane, context.now() + rest);
     }
     metrics::counter!("crm_attempts_total", "outcome" => outcome_label(&decision.job)).increment(1);
-    let finish = Finish { job: decision.job, attempt, known };
+    let jobs = tidings(context, &claim.job, &decision.job).await;
+    finish(context, claim, Finish { job: decision.job, attempt, known, jobs }).await.map(drop)
+}
+
+/// Writes the end of an attempt. `false` = another worker has the job now, and nothing was written.
+pub(super) async fn finish(context: &Context, claim: &Claim, finish: Finish) -> Result<bool, StoreError> {
     match context.store.finish(&claim.lane, claim.epoch, finish).await {
+        Ok(()) => Ok(true),
         Err(StoreError::Fenced) => {
             tracing::warn!(job = claim.job.new.id, "another worker took this job over; its result here is dropped");
-            Ok(())
+            Ok(false)
         }
-        other => other,
+        Err(error) => Err(error),
     }
+}
+
+/// The webhooks that tell how a sync went. What deliveries themselves come to is told by none. A directory that cannot be read keeps no
+/// sync from ending.
+async fn tidings(context: &Context, before: &Job, after: &Job) -> Vec<NewJob> {
+    if before.new.purpose == Purpose::Webhook {
+        return Vec::new();
+    }
+    let told: Vec<Event> = Event::of_sync(before, after).into_iter().collect();
+    outbox(context, &before.new.organization, &told).await
+}
+
+async fn outbox(context: &Context, organization: &str, told: &[Event]) -> Vec<NewJob> {
+    events::outbox(context, organization, told).await.unwrap_or_else(|error| {
+        tracing::error!(organization, %error, "an event could not be told: the organization's webhook endpoints cannot be read");
+        Vec::new()
+    })
 }
 
 fn outcome_label(job: &Job) -> &'static str {
@@ -278,6 +333,17 @@ async fn park_if_asked(context: &Context, decision: &mut Decision, on: Option<&(
     Ok(())
 }
 
+/// Whether the merchant said yes to what must be made in this destination since `seen` was read.
+async fn agreed_since(context: &Context, current: &Connection, seen: &Connection) -> Result<bool, StoreError> {
+    let Some(campaign) = &seen.overridden_by else { return Ok(current.prepared != seen.prepared) };
+    match context.load::<Override>(&seen.organization, Kind::Override, &override_id(campaign, &seen.id)).await {
+        Ok(Some((over, _))) => Ok(over.prepared != seen.prepared || over.scope() != scope_of(seen)),
+        // Gone, or not to be read: the next run sees for itself.
+        Ok(None) | Err(LoadError::Unreadable { .. }) => Ok(true),
+        Err(LoadError::Store(error)) => Err(error),
+    }
+}
+
 /// Parks the connection and says so once. `false` = the merchant replaced the credentials while the attempt ran, so what the
 /// vendor refused are the old ones: nothing is parked.
 async fn park(context: &Context, seen: &Connection, why: &Park) -> Result<bool, StoreError> {
@@ -287,7 +353,8 @@ async fn park(context: &Context, seen: &Connection, why: &Park) -> Result<bool, 
         let Some(record) = context.store.get(&key).await? else { return Ok(false) };
         let Ok(mut current) = serde_json::from_str::<Connection>(&record.json) else { return Ok(false) };
         // Replaced credentials, or a yes given meanwhile: what this attempt found is out of date.
-        if current.verified != seen.verified || (matches!(why, Park::Preparation(_)) && current.prepared != seen.prepared) {
+        let agreed = matches!(why, Park::Preparation(_)) && agreed_since(context, &current, seen).await?;
+        if current.verified != seen.verified || agreed {
             if parked {
                 context.store.park(&seen.id, false, context.now()).await?;
             }
@@ -304,11 +371,14 @@ async fn park(context: &Context, seen: &Connection, why: &Park) -> Result<bool, 
             Park::Credentials(text) => (ConnectionState::NeedsCredentials, text),
             Park::Preparation(text) => (ConnectionState::NeedsPreparation, text),
         };
+        let before = current.state;
         current.state = state;
         current.trouble = Some(text.clone());
+        let told: Vec<Event> = Event::of_connection(before, &current).into_iter().collect();
+        let jobs = outbox(context, &seen.organization, &told).await;
         let Ok(json) = serde_json::to_string(&current) else { return Ok(true) };
         let put = Put { record: key.clone(), expect: Some(record.version), json: Some(json), unique: Vec::new() };
-        match context.store.commit(vec![put], Vec::new()).await {
+        match context.store.commit(vec![put], jobs).await {
             Ok(_) => {
                 tracing::warn!(connection = seen.id, connector = seen.connector, state = ?state, "connection waits for its merchant");
                 metrics::counter!("crm_connections_parked_total").increment(1);

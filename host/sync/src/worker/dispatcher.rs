@@ -1,5 +1,7 @@
 //! The dispatcher: looks which lanes are ready, asks limiter and breaker, claims a fair share of each, and starts an
 //! attempt per claimed job. One task; attempts run beside it. Stops claiming on drain and waits for what is in flight.
+//!
+//! Syncs and webhooks have places of their own: endpoints that do not answer keep no sync waiting, nor the other way round.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,9 +17,13 @@ use super::lanes::Lanes;
 use super::prepare::Preparing;
 use crate::context::Context;
 use crate::ids::new_id;
+use crate::services::webhooks;
 
-/// Lanes looked at in one round.
+/// Lanes looked at in one round; more of them while lanes of one kind have no place and stand before the others.
 const LANES_A_ROUND: usize = 256;
+const LANES_WHEN_FULL: usize = 2_048;
+/// The shortest sleep while there is no place for lanes of one kind.
+const WHEN_FULL: Duration = Duration::from_millis(50);
 /// The longest sleep: a missed hint costs at most this.
 const IDLE: Duration = Duration::from_millis(500);
 /// The shortest: a lane that is due but at its own concurrency must not make this loop spin. New work wakes it anyway.
@@ -76,7 +82,40 @@ impl Workers {
 /// What a finished task reports to the dispatcher.
 enum Finished {
     Claimed { lanes: Vec<(String, u32)>, claims: Result<Vec<Claim>, StoreError> },
-    Attempt { result: Result<(), StoreError> },
+    Attempt { kind: Work, result: Result<(), StoreError> },
+}
+
+/// What has places of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Syncs,
+    Webhooks,
+}
+
+impl Work {
+    fn of(lane: &str) -> Self {
+        if lane.starts_with(webhooks::LANES) { Self::Webhooks } else { Self::Syncs }
+    }
+}
+
+/// A number for each kind of work.
+#[derive(Clone, Copy, Debug, Default)]
+struct Places {
+    syncs: u32,
+    webhooks: u32,
+}
+
+impl Places {
+    fn of(&mut self, kind: Work) -> &mut u32 {
+        match kind {
+            Work::Syncs => &mut self.syncs,
+            Work::Webhooks => &mut self.webhooks,
+        }
+    }
+
+    fn full(self) -> bool {
+        self.syncs == 0 || self.webhooks == 0
+    }
 }
 
 struct Dispatcher {
@@ -84,7 +123,7 @@ struct Dispatcher {
     owner: String,
     tasks: JoinSet<Finished>,
     /// Attempts running, and jobs asked for that have not been answered yet.
-    busy: u32,
+    busy: Places,
     claiming: HashSet<String>,
     /// Jobs given to a lane since others got their turn.
     last_served: Vec<String>,
@@ -93,7 +132,8 @@ struct Dispatcher {
 async fn dispatch(context: Context, drain: CancellationToken) -> Result<(), WorkersGone> {
     let owner = new_id("own", context.now());
     let shared = Arc::new(Shared { context, lanes: Lanes::default(), preparing: Preparing::default() });
-    let mut dispatcher = Dispatcher { shared, owner, tasks: JoinSet::new(), busy: 0, claiming: HashSet::new(), last_served: Vec::new() };
+    let mut dispatcher =
+        Dispatcher { shared, owner, tasks: JoinSet::new(), busy: Places::default(), claiming: HashSet::new(), last_served: Vec::new() };
     let renew_every = Duration::from_millis(dispatcher.shared.context.config.lease_ms / 3);
     let mut renewal = tokio::time::interval(renew_every);
     renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -123,34 +163,47 @@ async fn dispatch(context: Context, drain: CancellationToken) -> Result<(), Work
 }
 
 impl Dispatcher {
+    fn free(&self) -> Places {
+        let config = &self.shared.context.config;
+        Places {
+            syncs: config.workers.saturating_sub(self.busy.syncs),
+            webhooks: config.webhook_workers.saturating_sub(self.busy.webhooks),
+        }
+    }
+
     /// Claims what may run now: lanes in due order, those served last time at the end, each up to its share.
     async fn offer(&mut self) {
         let context = &self.shared.context;
-        let mut free = context.config.workers.saturating_sub(self.busy);
-        if free == 0 {
+        let mut free = self.free();
+        if free.syncs == 0 && free.webhooks == 0 {
             return;
         }
-        let mut ready = context.store.ready(context.now(), LANES_A_ROUND);
-        ready.retain(|lane| !self.claiming.contains(&lane.lane));
+        let mut ready = context.store.ready(context.now(), if free.full() { LANES_WHEN_FULL } else { LANES_A_ROUND });
+        ready.retain(|lane| *free.of(Work::of(&lane.lane)) > 0 && !self.claiming.contains(&lane.lane));
         if ready.len() > 1 {
             ready.sort_by_key(|lane| self.last_served.contains(&lane.lane));
         }
-        let share = (free / u32::try_from(ready.len().max(1)).unwrap_or(1)).clamp(1, context.config.quantum);
+        let mut share = free;
+        for kind in [Work::Syncs, Work::Webhooks] {
+            let lanes = ready.iter().filter(|lane| Work::of(&lane.lane) == kind).count();
+            *share.of(kind) = (*free.of(kind) / u32::try_from(lanes.max(1)).unwrap_or(1)).clamp(1, context.config.quantum);
+        }
         let mut wants = Vec::new();
         for lane in ready {
-            if free == 0 {
-                break;
+            let kind = Work::of(&lane.lane);
+            if *free.of(kind) == 0 {
+                continue;
             }
-            let admitted = self.shared.lanes.admits(context, &lane, share.min(free)).await;
+            let admitted = self.shared.lanes.admits(context, &lane, (*share.of(kind)).min(*free.of(kind))).await;
             if admitted > 0 {
-                free -= admitted;
+                *free.of(kind) -= admitted;
                 wants.push((lane.lane, admitted));
             }
         }
         if wants.is_empty() {
             return;
         }
-        self.busy += wants.iter().map(|(_, n)| n).sum::<u32>();
+        wants.iter().for_each(|(lane, n)| *self.busy.of(Work::of(lane)) += n);
         self.claiming.extend(wants.iter().map(|(lane, _)| lane.clone()));
         self.last_served = wants.iter().map(|(lane, _)| lane.clone()).collect();
         let (store, owner, lease) = (context.store.clone(), self.owner.clone(), context.config.lease_ms);
@@ -167,7 +220,7 @@ impl Dispatcher {
                 let claims = claims?;
                 for (lane, asked) in lanes {
                     self.claiming.remove(&lane);
-                    self.busy = self.busy.saturating_sub(asked);
+                    self.ended(Work::of(&lane), asked);
                     if !claims.iter().any(|claim| claim.lane == lane) {
                         // Another owner's lease still runs, or somebody was quicker: looking again at once would spin.
                         let context = &self.shared.context;
@@ -175,23 +228,30 @@ impl Dispatcher {
                     }
                 }
                 for claim in claims {
-                    self.busy += 1;
+                    let kind = Work::of(&claim.lane);
+                    *self.busy.of(kind) += 1;
                     let shared = self.shared.clone();
-                    self.tasks.spawn(async move { Finished::Attempt { result: attempt::run(&shared, claim).await } });
+                    self.tasks.spawn(async move { Finished::Attempt { kind, result: attempt::run(&shared, claim).await } });
                 }
             }
-            Ok(Finished::Attempt { result }) => {
-                self.busy = self.busy.saturating_sub(1);
+            Ok(Finished::Attempt { kind, result }) => {
+                self.ended(kind, 1);
                 result?;
             }
             Err(error) => {
                 // Attempts end their own panics; this is a task that was cancelled with the runtime.
-                self.busy = self.busy.saturating_sub(1);
+                self.ended(Work::Syncs, 1);
                 tracing::error!(%error, "a task was lost");
             }
         }
-        metrics::gauge!("crm_attempts_in_flight").set(f64::from(self.busy));
+        metrics::gauge!("crm_attempts_in_flight").set(f64::from(self.busy.syncs));
+        metrics::gauge!("crm_webhooks_in_flight").set(f64::from(self.busy.webhooks));
         Ok(())
+    }
+
+    fn ended(&mut self, kind: Work, n: u32) {
+        let busy = self.busy.of(kind);
+        *busy = busy.saturating_sub(n);
     }
 
     async fn renew(&self) -> Result<(), WorkersGone> {
@@ -205,12 +265,16 @@ impl Dispatcher {
 
     fn sleep(&self) -> Duration {
         let context = &self.shared.context;
-        if context.config.workers <= self.busy {
+        let free = self.free();
+        if free.syncs == 0 && free.webhooks == 0 {
             return IDLE;
         }
         match context.store.next_due() {
             None => IDLE,
-            Some(due) => Duration::from_millis(due.saturating_sub(context.now())).clamp(SHORTEST, IDLE),
+            Some(due) => {
+                let shortest = if free.full() { WHEN_FULL } else { SHORTEST };
+                Duration::from_millis(due.saturating_sub(context.now())).clamp(shortest, IDLE)
+            }
         }
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct AttemptJournal {
     /// Numbers of intents of this attempt, so that their answer replaces them.
     intents: Mutex<HashMap<StepKey, u32>>,
     unknown: AtomicBool,
+    /// Something at the vendor was, or may have been, changed.
+    wrote: AtomicBool,
     /// The exchange recorded last, under its number.
     last: Mutex<Option<(u32, StepRecord)>>,
 }
@@ -58,6 +60,7 @@ impl AttemptJournal {
             next: AtomicU32::new(1),
             intents: Mutex::default(),
             unknown: AtomicBool::new(false),
+            wrote: AtomicBool::new(false),
             last: Mutex::default(),
         }
     }
@@ -65,6 +68,12 @@ impl AttemptJournal {
     /// Whether a write of this attempt has an unknown outcome.
     pub(super) fn saw_unknown_outcome(&self) -> bool {
         self.unknown.load(Ordering::Relaxed)
+    }
+
+    /// Whether a call of this attempt, or one that it took over from an earlier attempt, changed something at the vendor, as far as anybody
+    /// can tell.
+    pub(super) fn wrote(&self) -> bool {
+        self.wrote.load(Ordering::Relaxed)
     }
 
     /// The attempt failed right after an answer that looked good: the connector could not use it (a garbled body with status 200).
@@ -144,6 +153,9 @@ impl Journal for AttemptJournal {
         let unknown = matches!(step.outcome, StepOutcome::Unanswered(Unanswered::UnknownOutcome));
         if unknown {
             self.unknown.store(true, Ordering::Relaxed);
+        }
+        if step.effect != Effect::Read && (step.good || unknown) {
+            self.wrote.store(true, Ordering::Relaxed);
         }
         let intent = self.intents.lock().remove(&step.key);
         let number = match intent {

@@ -11,8 +11,10 @@ use crm_store::model::{Kind, RecordKey};
 use parking_lot::Mutex;
 
 use super::breaker::Breaker;
+use super::deliver;
 use crate::context::{Context, LoadError};
 use crate::domain::{Connection, ConnectionState};
+use crate::services::webhooks;
 
 /// Lanes remembered at most; beyond that the memory is emptied, which costs only parsing again.
 const REMEMBERED: usize = 20_000;
@@ -56,6 +58,9 @@ impl Lanes {
     /// How many jobs of this lane may start now by limiter, breaker and the connector's own concurrency. When none may, the
     /// lane is held until it is worth looking again.
     pub(super) async fn admits(&self, context: &Context, ready: &ReadyLane, at_most: u32) -> u32 {
+        if ready.lane.starts_with(webhooks::LANES) {
+            return deliver::admits(context, ready, at_most).await;
+        }
         let now = context.now();
         let connection = match self.connection(context, &ready.organization, &ready.lane).await {
             Ok(Some(connection)) => connection,

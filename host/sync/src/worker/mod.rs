@@ -4,9 +4,12 @@
 mod attempt;
 mod breaker;
 pub mod decide;
+pub mod deliver;
 mod dispatcher;
+pub mod imports;
 mod journal;
 mod lanes;
 mod prepare;
+mod present;
 
 pub use dispatcher::{Workers, WorkersGone};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crm_catalog::model::Stage;
 use crm_contract::ports::Mode;
-use crm_contract::types::{Answer, Ending, Invocation, Prepared};
+use crm_contract::types::{Answer, Binding, Ending, Invocation, Pair, Prepared};
 use crm_store::StoreError;
 use crm_store::model::{Kind, Put, RecordKey};
 use parking_lot::Mutex;
@@ -15,8 +15,9 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::decide::End;
 use super::lanes::{Lanes, Version, guest_connection};
 use crate::context::Context;
-use crate::domain::Connection;
+use crate::domain::{Connection, Override, override_id};
 use crate::loose::{self, LooseRun};
+use crate::services::overrides;
 
 #[derive(Default)]
 pub(super) struct Preparing {
@@ -110,9 +111,17 @@ fn drop_facts(connection: &mut Connection, names: &[String]) {
 }
 
 async fn reload(context: &Context, lanes: &Lanes, seen: &Connection) -> Result<Connection, End> {
-    match lanes.connection(context, &seen.organization, &seen.id).await {
-        Ok(Some(connection)) => Ok(Connection::clone(&connection)),
-        Ok(None) => Err(End::Gone),
+    let connection = match lanes.connection(context, &seen.organization, &seen.id).await {
+        Ok(Some(connection)) => connection,
+        Ok(None) => return Err(End::Gone),
+        Err(error) => return Err(End::Host(error.to_string())),
+    };
+    let Some(campaign) = &seen.overridden_by else { return Ok(Connection::clone(&connection)) };
+    let id = override_id(campaign, &seen.id);
+    match context.load::<Override>(&seen.organization, Kind::Override, &id).await {
+        Ok(Some((over, _))) => Ok(overrides::applied(&connection, &over)),
+        // The campaign has no destination of its own any more.
+        Ok(None) => Err(End::Host("the campaign's destination was changed meanwhile".to_owned())),
         Err(error) => Err(End::Host(error.to_string())),
     }
 }
@@ -141,7 +150,7 @@ async fn run(context: &Context, connection: &Connection, version: &Version, tags
     }
 }
 
-/// Adds what was learnt to the connection, whoever else writes to it meanwhile.
+/// Adds what was learnt to the connection, or to the campaign's own destination there, whoever else writes to it meanwhile.
 async fn save(
     context: &Context,
     lanes: &Lanes,
@@ -149,27 +158,55 @@ async fn save(
     prepared: Prepared,
     consent: Option<u64>,
 ) -> Result<Arc<Connection>, End> {
-    let key = RecordKey { organization: start.organization.clone(), kind: Kind::Connection, id: start.id.clone() };
+    let mut learnt = Learnt { facts: start.facts.clone(), bindings: start.bindings.clone() };
+    learnt.add(prepared);
+    let organization = start.organization.clone();
+    let key = match &start.overridden_by {
+        None => RecordKey { organization, kind: Kind::Connection, id: start.id.clone() },
+        Some(campaign) => RecordKey { organization, kind: Kind::Override, id: override_id(campaign, &start.id) },
+    };
     loop {
         let record = context.store.get(&key).await.map_err(|e| End::Host(e.to_string()))?.ok_or(End::Gone)?;
-        let mut connection: Connection = serde_json::from_str(&record.json).map_err(|e| End::Host(e.to_string()))?;
-        connection.facts = start.facts.clone();
-        connection.bindings = start.bindings.clone();
-        for fact in &prepared.facts {
-            connection.facts.retain(|f| f.key != fact.key);
-            connection.facts.push(fact.clone());
-        }
-        for tag in &prepared.tags {
-            connection.bindings.retain(|t| t.name != tag.name);
-            connection.bindings.push(tag.clone());
-        }
-        connection.prepared = consent;
-        let json = serde_json::to_string(&connection).map_err(|e| End::Host(e.to_string()))?;
+        let json = match key.kind {
+            Kind::Override => {
+                let mut over: Override = serde_json::from_str(&record.json).map_err(|e| End::Host(e.to_string()))?;
+                if over.scope() != overrides::scope_of(&start) {
+                    return Err(End::Host("the campaign's destination was changed meanwhile".to_owned()));
+                }
+                (over.facts, over.bindings, over.prepared) = (learnt.facts.clone(), learnt.bindings.clone(), consent);
+                serde_json::to_string(&over)
+            }
+            _ => {
+                let mut connection: Connection = serde_json::from_str(&record.json).map_err(|e| End::Host(e.to_string()))?;
+                (connection.facts, connection.bindings, connection.prepared) = (learnt.facts.clone(), learnt.bindings.clone(), consent);
+                serde_json::to_string(&connection)
+            }
+        };
+        let json = json.map_err(|e| End::Host(e.to_string()))?;
         let put = Put { record: key.clone(), expect: Some(record.version), json: Some(json), unique: Vec::new() };
         match context.store.commit(vec![put], Vec::new()).await {
-            Ok(_) => return reload(context, lanes, &connection).await.map(Arc::new),
+            Ok(_) => return reload(context, lanes, &start).await.map(Arc::new),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(End::Host(error.to_string())),
+        }
+    }
+}
+
+/// Facts and bindings of one destination.
+struct Learnt {
+    facts: Vec<Pair>,
+    bindings: Vec<Binding>,
+}
+
+impl Learnt {
+    fn add(&mut self, prepared: Prepared) {
+        for fact in prepared.facts {
+            self.facts.retain(|f| f.key != fact.key);
+            self.facts.push(fact);
+        }
+        for tag in prepared.tags {
+            self.bindings.retain(|t| t.name != tag.name);
+            self.bindings.push(tag);
         }
     }
 }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::LIFETIME_MS;
 use crate::context::Context;
-use crate::domain::Connection;
+use crate::domain::{Actor, Connection};
 use crate::ids::new_id;
 use crate::services::records::{self, Document};
 use crate::services::{ServiceError, Versioned};
@@ -46,6 +46,9 @@ pub(super) struct Flow {
     pub(super) cookie: Option<(String, String)>,
     pub(super) redirect_uri: String,
     pub(super) return_to: Option<String>,
+    /// Who set out: the return is on their behalf.
+    #[serde(default)]
+    pub(super) by: Option<Actor>,
     created: u64,
     used: bool,
 }
@@ -132,6 +135,7 @@ pub(super) async fn keep(
         cookie: cookie.as_ref().map(|(name, value)| (name.clone(), hash(value))),
         redirect_uri: ask.redirect_uri.clone(),
         return_to,
+        by: context.actor.as_deref().cloned(),
         created: now,
         used: false,
         hash: state,

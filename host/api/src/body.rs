@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use crate::problem::Problem;
-use crate::{App, IMPORT_PATH};
+use crate::{App, LIST_PATH, Limits, UPLOADS};
 
 /// The body did not arrive in time.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +21,12 @@ use crate::{App, IMPORT_PATH};
 pub(crate) struct BodyTimeout;
 
 pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
-    let streamed = request.uri().path() == IMPORT_PATH;
-    let (whole, gap) = if streamed { (app.limits.file_total, Some(app.limits.body)) } else { (app.limits.body, None) };
+    let Limits { body, file_total, .. } = app.limits;
+    let (whole, gap) = match request.uri().path() {
+        path if UPLOADS.contains(&path) => (file_total, Some(body)),
+        LIST_PATH => (body * 4, Some(body)),
+        _ => (body, None),
+    };
     next.run(request.map(|body| Body::new(TimedBody::new(body, whole, gap)))).await
 }
 

@@ -3,22 +3,31 @@
 
 use axum::RequestExt;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use crm_sync::domain::KeyScope;
-use crm_sync::services::keys::{self, Principal};
+use crm_sync::client::ClientAddr;
+use crm_sync::context::Context;
+use crm_sync::domain::{Actor, ActorKind, KeyScope};
+use crm_sync::services::keys::Principal;
+use crm_sync::services::operators::Operator;
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Extensions, HeaderMap, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use crate::problem::{FieldProblem, Problem};
-use crate::{App, body};
+use crate::{App, RequestId, body};
 
 /// Who asks, as the API key proves. There is no default: a request without a valid key never reaches a handler.
 pub(crate) struct Tenant {
     principal: Principal,
+    ctx: Context,
 }
 
 impl Tenant {
+    /// What services work with, on behalf of this key.
+    pub(crate) fn ctx(&self) -> &Context {
+        &self.ctx
+    }
+
     pub(crate) fn organization(&self) -> &str {
         &self.principal.organization
     }
@@ -33,18 +42,61 @@ impl FromRequestParts<App> for Tenant {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let key = bearer(&parts.headers).ok_or_else(Problem::unauthorized)?;
-        let principal = keys::authenticate(&app.state.ctx, key).await?.ok_or_else(Problem::unauthorized)?;
+        let principal = parts.extensions.get::<Principal>().cloned().ok_or_else(Problem::unauthorized)?;
         let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         if !reads && principal.scope != KeyScope::ReadWrite {
             return Err(reading_key());
         }
-        Ok(Self { principal })
+        let actor = actor(parts, ActorKind::ApiKey, &principal.key);
+        Ok(Self { ctx: app.state.ctx.by(actor), principal })
     }
 }
 
 fn reading_key() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "forbidden_scope", "this needs a key with the scope read_write")
+}
+
+/// The operator, as a key of theirs proves.
+pub(crate) struct OperatorAuth {
+    actor: Actor,
+}
+
+impl OperatorAuth {
+    /// What services work with, on behalf of the operator.
+    pub(crate) fn ctx(&self, app: &App) -> Context {
+        app.state.ctx.by(self.actor.clone())
+    }
+}
+
+impl FromRequestParts<App> for OperatorAuth {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        if let Some(operator) = parts.extensions.get::<Operator>() {
+            return Ok(Self { actor: actor(parts, ActorKind::Operator, &operator.key) });
+        }
+        // For an organization's key there is nothing here, as there is nothing of others.
+        Err(if parts.extensions.get::<Principal>().is_some() { Problem::not_found() } else { Problem::unauthorized() })
+    }
+}
+
+/// Who showed which key, whatever kind of key it is.
+pub(crate) struct Caller {
+    /// Empty for the operator.
+    pub(crate) organization: String,
+}
+
+impl Caller {
+    pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
+        let merchant = extensions.get::<Principal>().map(|p| Self { organization: p.organization.clone() });
+        merchant.or_else(|| extensions.get::<Operator>().map(|_| Self { organization: String::new() }))
+    }
+}
+
+fn actor(parts: &Parts, kind: ActorKind, key: &str) -> Actor {
+    let request = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+    let ip = parts.extensions.get::<ClientAddr>().copied().and_then(ClientAddr::shown);
+    Actor { kind, id: key.to_owned(), ip, request }
 }
 
 /// The key of an `Authorization: Bearer` header.
@@ -123,6 +175,10 @@ impl<T: DeserializeOwned> FromRequest<App> for OptionalJson<T> {
         }
         if !typed {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "send application/json"));
+        }
+        // `null` is another way to leave it out.
+        if bytes.trim_ascii() == b"null" {
+            return Ok(Self(None));
         }
         parse(&bytes).map(|value| Self(Some(value)))
     }

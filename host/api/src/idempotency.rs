@@ -1,23 +1,22 @@
 //! `Idempotency-Key`: a POST that is sent twice has one effect and one answer. Kept for 24 hours per organization, route
 //! and key. File imports are left out: they stream, and are told apart by e-mail anyway.
 
-use axum::RequestExt;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use crm_store::StoreError;
-use crm_store::model::{Kind, Put, RecordKey};
+use crm_store::model::{Kind, Put, Record, RecordKey};
 use crm_sync::context::Context;
-use crm_sync::services::{ServiceError, keys};
+use crm_sync::services::{ServiceError, organizations, records};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::extract::bearer;
+use crate::extract::Caller;
 use crate::problem::Problem;
-use crate::{App, IMPORT_PATH, body};
+use crate::{App, LIST_PATH, UPLOADS, body};
 
 const HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -27,6 +26,19 @@ const LOST_MS: u64 = 10 * 60 * 1_000;
 /// Answers longer than this are not kept (a record holds 8 KiB): the effect still happens once, its repetition is a 409.
 const LONGEST_ANSWER: usize = 6 * 1024;
 const EXPIRED_LOOKED_AT: usize = 64;
+/// Organizations looked at at a time.
+const ORGANIZATIONS: usize = 200;
+
+/// Marks an answer that shows a secret: it is kept nowhere, and its repetition is a 409 like that of an answer that was too long.
+#[derive(Clone, Copy)]
+pub(crate) struct NotKept;
+
+impl NotKept {
+    pub(crate) fn mark(mut response: Response) -> Response {
+        response.extensions_mut().insert(Self);
+        response
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -41,12 +53,12 @@ struct Answer {
     status: u16,
     content_type: Option<String>,
     etag: Option<String>,
-    /// Absent when it was too long to keep.
+    /// Absent when it was too long to keep, or shows a secret.
     body: Option<String>,
 }
 
 pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.method() != Method::POST || request.uri().path() == IMPORT_PATH {
+    if request.method() != Method::POST || UPLOADS.contains(&request.uri().path()) {
         return next.run(request).await;
     }
     let key = match key_of(request.headers()) {
@@ -55,23 +67,17 @@ pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) 
         Err(problem) => return problem.into_response(),
     };
     // Without a valid key there is nobody to keep an answer for; the handler says so.
-    let principal = match bearer(request.headers()) {
-        Some(secret) => match keys::authenticate(&app.state.ctx, secret).await {
-            Ok(Some(principal)) => principal,
-            Ok(None) => return next.run(request).await,
-            Err(error) => return Problem::from(error).into_response(),
-        },
-        None => return next.run(request).await,
-    };
+    let Some(caller) = Caller::of(request.extensions()) else { return next.run(request).await };
     let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let path = request.uri().path().to_owned();
-    let (parts, body) = request.with_limited_body().into_parts();
-    let bytes = match body.collect().await {
+    let most = if path == LIST_PATH { app.limits.list_bytes } else { app.limits.json_bytes };
+    let (parts, body) = request.into_parts();
+    let bytes = match Limited::new(body, most).collect().await {
         Ok(collected) => collected.to_bytes(),
-        Err(error) => return body::problem_of(&error).into_response(),
+        Err(error) => return body::problem_of(&*error).into_response(),
     };
     let record = RecordKey {
-        organization: principal.organization,
+        organization: caller.organization,
         kind: Kind::Idempotency,
         id: format!("idm_{}", &digest(&[path.as_bytes(), key.as_bytes()])[..40]),
     };
@@ -101,8 +107,11 @@ enum Turn {
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(HEADER) else { return Ok(None) };
     match value.to_str() {
-        Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key.to_owned())),
-        _ => Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_header", "Idempotency-Key must be 1 to 255 ASCII characters")),
+        Ok(key) if (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(key.to_owned())),
+        _ => {
+            let detail = "Idempotency-Key must be 1 to 255 visible ASCII characters";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail))
+        }
     }
 }
 
@@ -158,6 +167,7 @@ async fn end(ctx: &Context, record: RecordKey, version: u64, fingerprint: String
     let (mut parts, body) = response.into_parts();
     // Problems get their body later; what is kept of them is written now, without a request id.
     let problem = parts.extensions.get::<Problem>().and_then(|p| serde_json::to_vec(p).ok());
+    let keeps = parts.extensions.get::<NotKept>().is_none();
     let bytes = match body.collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(_) => return Problem::internal().into_response(),
@@ -168,7 +178,7 @@ async fn end(ctx: &Context, record: RecordKey, version: u64, fingerprint: String
         status: parts.status.as_u16(),
         content_type: header_text(header::CONTENT_TYPE),
         etag: header_text(header::ETAG),
-        body: (kept_body.len() <= LONGEST_ANSWER).then(|| String::from_utf8(kept_body.to_vec()).ok()).flatten(),
+        body: (keeps && kept_body.len() <= LONGEST_ANSWER).then(|| String::from_utf8(kept_body.to_vec()).ok()).flatten(),
     };
     let kept = Kept { request: fingerprint, at: ctx.now(), answer: Some(answer) };
     if let Err(error) = write(ctx, &record, version, Some(&kept)).await {
@@ -181,7 +191,7 @@ async fn end(ctx: &Context, record: RecordKey, version: u64, fingerprint: String
 fn replay(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let Some(body) = answer.body else {
-        let detail = "the first request with this key succeeded; its answer was too long to keep";
+        let detail = "the first request with this key succeeded; its answer is not kept: it was too long, or shows a secret once";
         return Problem::new(StatusCode::CONFLICT, "idempotency_answered", detail).into_response();
     };
     if status.is_client_error() {
@@ -227,5 +237,25 @@ async fn sweep(ctx: &Context, record: &RecordKey, now: u64) {
         && let Err(error) = ctx.store.commit(puts, Vec::new()).await
     {
         tracing::debug!(%error, "expired idempotency keys stay a little longer");
+    }
+}
+
+/// Deletes every kept answer that is older than a day, also of organizations that send nothing any more. Answers how many.
+pub async fn expire_answers(context: &Context) -> Result<u64, ServiceError> {
+    let now = context.now();
+    let expired = |record: &Record| {
+        let kept = serde_json::from_str::<Kept>(&record.json);
+        kept.is_ok_and(|kept| now.saturating_sub(kept.at) >= LIFETIME_MS)
+    };
+    // The operator's lie outside all organizations.
+    let mut gone = records::delete_where(context, "", Kind::Idempotency, expired).await?;
+    let mut after = None::<String>;
+    loop {
+        let page = organizations::list(context, after.as_deref(), ORGANIZATIONS).await?;
+        for organization in page.items {
+            gone += records::delete_where(context, &organization.id, Kind::Idempotency, expired).await?;
+        }
+        let Some(next) = page.next else { return Ok(gone) };
+        after = Some(next);
     }
 }

@@ -4,6 +4,7 @@
 //! types and no rules of its own.
 
 mod body;
+mod door;
 mod extract;
 mod idempotency;
 mod openapi;
@@ -12,6 +13,8 @@ mod page;
 mod problem;
 mod routes;
 mod serve;
+mod streamed;
+mod strict;
 mod timed_io;
 mod types;
 
@@ -22,20 +25,27 @@ use std::time::Duration;
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use crm_sync::context::Context;
+use crm_sync::services::gate::Gate;
 
 use problem::Problem;
 
+pub use idempotency::expire_answers;
 pub use openapi::document as openapi_document;
 pub use outer::RequestId;
 pub use problem::{FieldProblem, ProblemBody, VendorProblem};
-pub use serve::{Shutdown, Timeouts, serve, serve_with};
+pub use serve::{Serving, Shutdown, Timeouts, serve, serve_with};
 
-pub(crate) const IMPORT_PATH: &str = "/v1/affiliates/import";
+/// Routes that take a file as it arrives. They have longer time limits, and no `Idempotency-Key`: what they do is told apart otherwise.
+pub(crate) const UPLOADS: &[&str] = &["/v1/imports"];
+/// A list of people as a file: larger than JSON may be, and read as a whole.
+pub(crate) const LIST_PATH: &str = "/v1/invites/csv";
 
 /// What the API works with.
 #[derive(Clone)]
 pub struct ApiState {
     pub ctx: Context,
+    /// Whose keys may come in, and how often. The pages share it.
+    pub gate: Arc<Gate>,
     /// Renders the metrics as Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Set when the process is about to stop: `/readyz` says so.
@@ -47,6 +57,8 @@ pub struct ApiState {
 pub struct Limits {
     pub json_bytes: usize,
     pub file_bytes: usize,
+    /// Lists of people to invite, as CSV.
+    pub list_bytes: usize,
     /// A JSON body must be there within this; between two pieces of a file there may be at most this.
     pub body: Duration,
     /// A whole file must be there within this.
@@ -55,7 +67,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { json_bytes: 1024 * 1024, file_bytes: 32 * 1024 * 1024, body: Duration::from_secs(30), file_total: Duration::from_secs(600) }
+        Self {
+            json_bytes: 1024 * 1024,
+            file_bytes: 2 * 1024 * 1024 * 1024,
+            list_bytes: crm_sync::services::invites::FILE_BYTES,
+            body: Duration::from_secs(30),
+            file_total: Duration::from_secs(6 * 60 * 60),
+        }
     }
 }
 
@@ -76,12 +94,15 @@ pub fn router_with(state: ApiState, limits: Limits) -> Router {
     let app = App { state, limits };
     let (router, document) = routes::all(&app).split_for_parts();
     let document = openapi::completed(document);
+    let queries = strict::Queries::of(&document);
     router
-        .merge(routes::system(document))
+        .layer(middleware::from_fn_with_state(queries, strict::layer))
+        .merge(routes::system(&document))
         .fallback(|| async { Problem::not_found() })
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
         .layer(DefaultBodyLimit::max(json_bytes))
         .layer(middleware::from_fn_with_state(app.clone(), body::layer))
+        .layer(middleware::from_fn_with_state(app.clone(), door::layer))
         .layer(middleware::from_fn(outer::layer))
         .with_state(app)
 }

@@ -1,12 +1,13 @@
 //! The outermost layer: a request id for every request and answer, panics caught, and every error turned into
 //! problem+json, also those of axum itself and of routes that do not exist.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, header};
 use rand::distr::{Alphanumeric, SampleString};
@@ -24,13 +25,10 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
     let id = given.unwrap_or_else(|| format!("req_{}", Alphanumeric.sample_string(&mut rand::rng(), 22)));
     request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => {
-            tracing::error!(request = %id, %method, %path, "a handler panicked");
-            axum::response::IntoResponse::into_response(Problem::internal())
-        }
-    };
+    let mut response = caught(next.run(request)).await;
+    if response.extensions_mut().remove::<Panicked>().is_some() {
+        tracing::error!(request = %id, %method, %path, "a handler panicked");
+    }
     if response.status().is_client_error() || response.status().is_server_error() {
         write_problem(&mut response, &id);
     }
@@ -41,6 +39,22 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Says in an answer that its handler panicked.
+#[derive(Clone)]
+struct Panicked;
+
+/// What `answer` comes to; a panic is an internal error.
+pub(crate) async fn caught(answer: impl Future<Output = Response>) -> Response {
+    match AssertUnwindSafe(answer).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            let mut response = Problem::internal().into_response();
+            response.extensions_mut().insert(Panicked);
+            response
+        }
+    }
 }
 
 fn acceptable(id: &str) -> bool {

@@ -105,6 +105,11 @@ const TITLES: &[(&str, &str)] = &[
     ("unsupported", "This connector cannot do that"),
     ("idempotency_mismatch", "This Idempotency-Key was used for another request"),
     ("idempotency_running", "The first request with this Idempotency-Key still runs"),
+    ("rate_limited", "Too many requests"),
+    ("too_many_imports", "Too many imports have not ended"),
+    ("import_not_ready", "The file has not arrived yet"),
+    ("import_ended", "The import has ended"),
+    ("results_expired", "The results are no longer kept"),
     ("internal", "Something went wrong on our side"),
     ("vendor_unavailable", "The vendor cannot be reached"),
     ("vendor_rate_limited", "The vendor's rate limit is spent"),
@@ -115,12 +120,16 @@ const TITLES: &[(&str, &str)] = &[
     ("no_space", "No new work is accepted: the disk is nearly full"),
 ];
 
+/// What a code means, always the same words.
+pub(crate) fn title(code: &str) -> &'static str {
+    TITLES.iter().find(|(known, _)| *known == code).map_or("The state of things forbids it", |(_, title)| *title)
+}
+
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        let title = TITLES.iter().find(|(known, _)| *known == code).map_or("The state of things forbids it", |(_, title)| *title);
         Self(Box::new(ProblemBody {
             kind: format!("urn:crm-host:problem:{code}"),
-            title: title.to_owned(),
+            title: title(code).to_owned(),
             status: status.as_u16(),
             code: code.to_owned(),
             detail: detail.into(),
@@ -166,6 +175,7 @@ impl Problem {
             StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than this route takes"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "see the documentation of this route"),
             StatusCode::UNPROCESSABLE_ENTITY => ("validation_failed", "the request does not fit this route"),
+            StatusCode::TOO_MANY_REQUESTS => ("rate_limited", "ask again later"),
             StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "try again later"),
             s if s.is_client_error() => ("bad_request", "the request cannot be read"),
             _ => return Self::internal(),

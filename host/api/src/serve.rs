@@ -4,20 +4,22 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use crm_sync::client::ClientAddr;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use crate::timed_io::{Activity, TimedIo};
@@ -58,19 +60,28 @@ impl Default for Timeouts {
     }
 }
 
-/// Serves until `shutdown`, then finishes the requests under way.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
-    serve_with(listener, router, Timeouts::default(), shutdown).await
+/// How to serve.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Serving {
+    pub timeouts: Timeouts,
+    /// Proxies in front of this host whose `X-Forwarded-For` is believed; 0 = the peer is the client.
+    pub trusted_proxies: u8,
 }
 
-/// [`serve`] with other timeouts.
-pub async fn serve_with(listener: TcpListener, router: Router, timeouts: Timeouts, shutdown: Shutdown) -> io::Result<()> {
+/// Serves until `shutdown`, then finishes the requests under way.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
+    serve_with(listener, router, Serving::default(), shutdown).await
+}
+
+/// [`serve`] with other timeouts, or behind proxies. Handlers find a [`ClientAddr`] among the request's extensions.
+pub async fn serve_with(listener: TcpListener, router: Router, serving: Serving, shutdown: Shutdown) -> io::Result<()> {
+    let Serving { timeouts, trusted_proxies } = serving;
     let Shutdown { mut signal, grace } = shutdown;
     let slots = Arc::new(Semaphore::new(timeouts.connections));
     let graceful = GracefulShutdown::new();
     loop {
         // A slot first: beyond the cap, connections wait in the kernel's queue and cost nothing here.
-        let (slot, stream) = tokio::select! {
+        let (slot, stream, peer) = tokio::select! {
             () = &mut signal => break,
             accepted = accept(&listener, &slots) => match accepted {
                 Ok(accepted) => accepted,
@@ -87,6 +98,9 @@ pub async fn serve_with(listener: TcpListener, router: Router, timeouts: Timeout
         let router = router.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (router, busy) = (router.clone(), activity.begin());
+            let mut request = request;
+            let client = client_of(&request, peer, trusted_proxies);
+            request.extensions_mut().insert(client);
             async move {
                 let response = router.oneshot(request.map(Body::new)).await;
                 drop(busy);
@@ -111,10 +125,15 @@ pub async fn serve_with(listener: TcpListener, router: Router, timeouts: Timeout
     Ok(())
 }
 
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(tokio::sync::OwnedSemaphorePermit, tokio::net::TcpStream)> {
+fn client_of<B>(request: &Request<B>, peer: IpAddr, trusted_proxies: u8) -> ClientAddr {
+    let lines = request.headers().get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
+    ClientAddr::behind(peer, trusted_proxies, lines)
+}
+
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(OwnedSemaphorePermit, TcpStream, IpAddr)> {
     let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     // Small answers should leave at once.
     stream.set_nodelay(true)?;
-    Ok((slot, stream))
+    Ok((slot, stream, peer.ip()))
 }

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 use crm_store::Store;
 use crm_store::sled_store::SledStore;
 use crm_sync::context::Context;
-use crm_sync::domain::KeyScope;
-use crm_sync::services::keys;
+use crm_sync::domain::{Actor, ActorKind, KeyScope};
+use crm_sync::services::{keys, operators, organizations};
 
 use crate::cli::{AdminCommand, DataArgs};
 use crate::wire::{self, Nobody, SystemClock};
@@ -23,7 +23,12 @@ pub(crate) fn run(command: AdminCommand) -> Result<ExitCode> {
         .context("the async runtime cannot be started")?;
     runtime.block_on(async {
         match command {
-            AdminCommand::CreateOrganization { data, name } => create_organization(&data, &name).await,
+            AdminCommand::CreateOrganization { data, name, test } => create_organization(&data, &name, test).await,
+            AdminCommand::ListOrganizations { data } => list_organizations(&data).await,
+            AdminCommand::RevokeKey { data, organization, id } => revoke_key(&data, &organization, &id).await,
+            AdminCommand::CreateOperatorKey { data, name } => create_operator_key(&data, &name).await,
+            AdminCommand::ListOperatorKeys { data } => list_operator_keys(&data).await,
+            AdminCommand::RevokeOperatorKey { data, id } => revoke_operator_key(&data, &id).await,
             AdminCommand::CreateKey { data, organization, name, scope } => create_key(&data, &organization, &name, &scope).await,
             AdminCommand::Export { data, to } => export(&data, &to).await,
             AdminCommand::Import { data, from } => import(&data, &from),
@@ -32,12 +37,63 @@ pub(crate) fn run(command: AdminCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn create_organization(data: &DataArgs, name: &str) -> Result<()> {
+async fn create_organization(data: &DataArgs, name: &str, test: bool) -> Result<()> {
     let store = wire::open_store(data, &wire::master_key(data)?)?;
     let context = context(store.clone());
-    let organization = keys::create_organization(&context, name).await?;
+    let organization = organizations::create(&context, name, test).await?;
     let created = keys::create_key(&context, &organization.id, "first key", KeyScope::ReadWrite).await?;
     say(&serde_json::json!({ "organization": organization.id, "key": created.secret }))?;
+    store.close().await.context("the store did not close cleanly")
+}
+
+async fn list_organizations(data: &DataArgs) -> Result<()> {
+    let store = wire::open_store(data, &wire::master_key(data)?)?;
+    let context = context(store.clone());
+    let mut after: Option<String> = None;
+    loop {
+        let page = organizations::list(&context, after.as_deref(), 500).await?;
+        for organization in page.items {
+            let keys = keys::list_keys(&context, &organization.id).await?;
+            let keys: Vec<_> =
+                keys.iter().map(|k| serde_json::json!({ "id": k.id, "name": k.name, "revoked": k.revoked.is_some() })).collect();
+            say(
+                &serde_json::json!({ "organization": organization.id, "name": organization.name, "test": organization.test, "keys": keys }),
+            )?;
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    store.close().await.context("the store did not close cleanly")
+}
+
+async fn revoke_key(data: &DataArgs, organization: &str, id: &str) -> Result<()> {
+    let store = wire::open_store(data, &wire::master_key(data)?)?;
+    let key = keys::revoke(&context(store.clone()), organization, id).await?;
+    say(&serde_json::json!({ "revoked": key.id }))?;
+    store.close().await.context("the store did not close cleanly")
+}
+
+async fn create_operator_key(data: &DataArgs, name: &str) -> Result<()> {
+    let store = wire::open_store(data, &wire::master_key(data)?)?;
+    let (key, secret) = operators::create(&context(store.clone()), name).await?;
+    say(&serde_json::json!({ "id": key.id, "key": secret }))?;
+    store.close().await.context("the store did not close cleanly")
+}
+
+async fn list_operator_keys(data: &DataArgs) -> Result<()> {
+    let store = wire::open_store(data, &wire::master_key(data)?)?;
+    for key in operators::list(&context(store.clone())).await? {
+        say(&serde_json::json!({ "id": key.id, "name": key.name, "last4": key.last4, "revoked": key.revoked.is_some() }))?;
+    }
+    store.close().await.context("the store did not close cleanly")
+}
+
+async fn revoke_operator_key(data: &DataArgs, id: &str) -> Result<()> {
+    let store = wire::open_store(data, &wire::master_key(data)?)?;
+    operators::revoke(&context(store.clone()), id).await?;
+    say(&serde_json::json!({ "revoked": id }))?;
     store.close().await.context("the store did not close cleanly")
 }
 
@@ -81,7 +137,10 @@ fn import(data: &DataArgs, from: &str) -> Result<()> {
 
 /// What the services need, with no connector loaded and no way out: administration runs neither.
 fn context(store: Arc<SledStore>) -> Context {
-    Context { store, guests: Arc::new(Nobody), gateway: Arc::new(Nobody), clock: Arc::new(SystemClock), config: Arc::default() }
+    let context =
+        Context::new(store, Arc::new(Nobody), Arc::new(Nobody), Arc::new(SystemClock), Arc::<crm_sync::context::Config>::default());
+    // Whoever has the data folder and its key is the operator: there is no key to name.
+    context.by(Actor { kind: ActorKind::Operator, id: String::new(), ip: None, request: None })
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command is its output")]

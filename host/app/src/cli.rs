@@ -62,9 +62,21 @@ pub(crate) struct ServeArgs {
     /// Days that finished jobs with their journals are kept.
     #[arg(long, env = "CRM_HOST_KEEP_DAYS", default_value_t = 30)]
     pub(crate) keep_days: u32,
+    /// Days that lines of the audit log are kept.
+    #[arg(long, env = "CRM_HOST_KEEP_AUDIT_DAYS", default_value_t = 400)]
+    pub(crate) keep_audit_days: u32,
+    /// Bytes that a file to import may have.
+    #[arg(long, env = "CRM_HOST_IMPORT_BYTES", default_value_t = 2 * 1024 * 1024 * 1024)]
+    pub(crate) import_bytes: usize,
     /// Contact named in the User-Agent of outgoing calls, as vendors ask for.
     #[arg(long, env = "CRM_HOST_USER_AGENT", default_value = concat!("crm-host/", env!("CARGO_PKG_VERSION")))]
     pub(crate) user_agent: String,
+    /// Requests that one API key may make in a minute; 0 = as many as it likes.
+    #[arg(long, env = "CRM_HOST_API_RATE", default_value_t = 6_000)]
+    pub(crate) api_rate: u32,
+    /// Proxies in front of this host that append to X-Forwarded-For. With 0 the client is who connects, and the header means nothing.
+    #[arg(long, env = "CRM_HOST_TRUSTED_PROXIES", default_value_t = 0)]
+    pub(crate) trusted_proxies: u8,
     /// Seconds that attempts in flight get to end after SIGTERM.
     #[arg(long, env = "CRM_HOST_DRAIN", default_value_t = 25)]
     pub(crate) drain: u64,
@@ -79,7 +91,8 @@ pub(crate) struct ServeArgs {
     /// Mark the console's cookie `Secure`: set it wherever TLS ends in front of this host.
     #[arg(long, env = "CRM_HOST_SECURE_COOKIES")]
     pub(crate) secure_cookies: bool,
-    /// Sends an endpoint's calls to a loopback server: `SLUG.ENDPOINT=http://127.0.0.1:PORT/path`. Development builds only.
+    /// Sends an endpoint's calls to a loopback server: `SLUG.ENDPOINT=http://127.0.0.1:PORT/path`. `webhooks=http://127.0.0.1` lets
+    /// merchants' webhooks go to this machine, at any port. Development builds only.
     #[cfg(feature = "dev-endpoints")]
     #[arg(long)]
     pub(crate) dev_endpoint: Vec<String>,
@@ -93,6 +106,44 @@ pub(crate) enum AdminCommand {
         data: DataArgs,
         #[arg(long)]
         name: String,
+        /// For tests: its keys begin with `rk_test_`.
+        #[arg(long)]
+        test: bool,
+    },
+    /// Show every organization with its keys (never the keys themselves).
+    ListOrganizations {
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Revoke an API key, at once and for good.
+    RevokeKey {
+        #[command(flatten)]
+        data: DataArgs,
+        #[arg(long)]
+        organization: String,
+        /// The key's id.
+        #[arg(long)]
+        id: String,
+    },
+    /// Create a key of the operator, for `/v1/admin`. It is shown once.
+    CreateOperatorKey {
+        #[command(flatten)]
+        data: DataArgs,
+        #[arg(long, default_value = "operator")]
+        name: String,
+    },
+    /// List the operator's keys, revoked ones included.
+    ListOperatorKeys {
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Revoke a key of the operator.
+    RevokeOperatorKey {
+        #[command(flatten)]
+        data: DataArgs,
+        /// The key's id.
+        #[arg(long)]
+        id: String,
     },
     /// Create another API key for an organization. The key is shown once.
     CreateKey {

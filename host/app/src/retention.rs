@@ -1,26 +1,23 @@
-//! Finished jobs and their journals leave the store after the configured days, in small deletes.
+//! Everything that leaves with time: finished jobs with their journals after the configured days, webhook deliveries among them; kept answers
+//! after a day; and what the services let go.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crm_store::sled_store::SledStore;
 use crm_sync::context::Context;
+use crm_sync::retention::{self, Sweep};
 use tokio_util::sync::CancellationToken;
 
-/// Looks every hour, until told to stop.
+/// Looks at once and every hour, until told to stop.
 pub(crate) async fn keep(store: Arc<SledStore>, context: Context, days: u32, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(Duration::from_secs(3600));
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = stop.cancelled() => return,
+    let mut sweeps = retention::of_services();
+    sweeps.push(Sweep::new("answers kept for Idempotency-Key", |context| async move { crm_api::expire_answers(&context).await }));
+    sweeps.push(Sweep::new("finished jobs", move |context| {
+        let store = store.clone();
+        async move {
+            let before = context.now().saturating_sub(u64::from(days) * 86_400_000);
+            Ok(store.expire(before).await?)
         }
-        crm_sync::services::authorization::sweep(&context).await;
-        let before = context.now().saturating_sub(u64::from(days) * 86_400_000);
-        match store.expire(before).await {
-            Ok(0) => {}
-            Ok(gone) => tracing::info!(jobs = gone, days, "finished jobs expired"),
-            Err(error) => tracing::error!(%error, "finished jobs could not be expired"),
-        }
-    }
+    }));
+    retention::keep(context, sweeps, stop).await;
 }

@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use crm_api::{ApiState, Shutdown};
+use crm_api::{ApiState, Serving, Shutdown};
 use crm_contract::ports::Guests as _;
 use crm_egress::{Egress, EgressConfig};
 use crm_store::Store;
 use crm_store::sled_store::SledStore;
 use crm_sync::context::{Config, Context};
+use crm_sync::quota::Rate;
+use crm_sync::services::gate::{Gate, GateConfig};
 use crm_sync::worker::Workers;
+use crm_sync::worker::imports::Imports;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -50,15 +53,22 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         operator: Arc::new(crate::operator::read(args.operator_credentials.as_deref(), &manifests)?),
         ..config(&args)
     };
-    let context = Context { store: store.clone(), guests: engine, gateway: egress, clock, config: Arc::new(config) };
+    let spool = wire::open_spool(&args.data.data)?;
+    let context = Context::new(store.clone(), engine, egress.clone(), clock, config).with_spool(Arc::new(spool)).sending(egress);
     let draining = Arc::new(AtomicBool::new(false));
-    let state = ApiState { ctx: context.clone(), metrics: Arc::new(move || metrics.render()), draining: draining.clone() };
+    let gate = Arc::new(Gate::new(GateConfig { key: Rate::per_minute(args.api_rate), ..GateConfig::default() }));
+    let render = Arc::new(move || metrics.render());
+    let state = ApiState { ctx: context.clone(), gate: gate.clone(), metrics: render, draining: draining.clone() };
     let secure_cookies = args.secure_cookies || context.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
-    let pages = crm_web::router(crm_web::WebState { ctx: context.clone(), secure_cookies });
-    let router = crm_api::router(state).merge(pages);
+    let pages = crm_web::router(crm_web::WebState { ctx: context.clone(), gate, secure_cookies });
+    let limits = crm_api::Limits { file_bytes: args.import_bytes, ..crm_api::Limits::default() };
+    let router = crm_api::router_with(state, limits).merge(pages);
     let stop = CancellationToken::new();
     let shutdown = Shutdown::on(stop.clone().cancelled_owned()).grace(Duration::from_secs(5));
-    let server = tokio::spawn(crm_api::serve(listener, router, shutdown));
+    // Before the API: an upload that seems under way now was cut off by a crash.
+    let mut imports = Imports::start(context.clone()).await.context("unfinished imports cannot be taken up")?;
+    let serving = Serving { trusted_proxies: args.trusted_proxies, ..Serving::default() };
+    let server = tokio::spawn(crm_api::serve_with(listener, router, serving, shutdown));
     let mut workers = Workers::start(context.clone());
     let keeper = tokio::spawn(crate::retention::keep(store.clone(), context.clone(), args.keep_days, stop.clone()));
     announce(address)?;
@@ -66,6 +76,10 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let broken = tokio::select! {
         () = told_to_stop()? => false,
         gone = workers.gone() => {
+            tracing::error!(error = %gone, "stopping: the store failed");
+            true
+        }
+        gone = imports.gone() => {
             tracing::error!(error = %gone, "stopping: the store failed");
             true
         }
@@ -78,7 +92,8 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     }
     tracing::info!("draining");
     let patience = Duration::from_secs(args.drain);
-    if let Err(error) = workers.drain(patience).await {
+    let (drained, stopped) = tokio::join!(workers.drain(patience), imports.drain(patience));
+    if let Err(error) = drained.and(stopped) {
         tracing::error!(%error, "the workers did not drain");
         return Ok(ExitCode::from(BROKEN));
     }
@@ -115,7 +130,7 @@ fn public_url(args: &ServeArgs, address: std::net::SocketAddr) -> Result<Option<
 }
 
 fn config(args: &ServeArgs) -> Config {
-    let mut config = Config { workers: args.workers.max(1), ..Config::default() };
+    let mut config = Config { workers: args.workers.max(1), audit_days: args.keep_audit_days, ..Config::default() };
     if !args.retry_schedule.is_empty() {
         config.retry_schedule_s.clone_from(&args.retry_schedule);
     }

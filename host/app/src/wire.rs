@@ -12,7 +12,7 @@ use crm_contract::ports::{Clock, Digest, Gateway, GuestFault, GuestLog, Guests, 
 use crm_contract::types::{Answer, Invocation, Request, Response, Unanswered};
 use crm_engine::{Compiler, Engine, EngineConfig, Limits};
 use crm_store::sled_store::{OpenOptions, SledStore};
-use crm_store::{MasterKey, StoreError};
+use crm_store::{FileSpool, MasterKey, SpaceGate, StoreError};
 
 use crate::cli::DataArgs;
 
@@ -89,6 +89,12 @@ pub(crate) fn open_store(args: &DataArgs, key: &MasterKey) -> Result<Arc<SledSto
         ),
         other => anyhow::anyhow!("the store in {} cannot be opened: {other}", dir.display()),
     })
+}
+
+/// The folder of files that are being imported, and of what came of them.
+pub(crate) fn open_spool(data: &Path) -> Result<FileSpool> {
+    let dir = data.join("imports");
+    FileSpool::open(&dir, SpaceGate::Standard).with_context(|| format!("the imports folder {} cannot be used", dir.display()))
 }
 
 pub(crate) fn store_dir(data: &Path) -> PathBuf {

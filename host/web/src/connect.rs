@@ -6,6 +6,7 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use crm_catalog::model::{AuthKind, Credential, Manifest, Setting, SettingKind};
+use crm_sync::context::Context;
 use crm_sync::domain::{Connection, ConnectionState, KeyScope};
 use crm_sync::services::authorization::{self, Start, Started, Wanted};
 use crm_sync::services::connections::{self, NewConnection};
@@ -44,7 +45,7 @@ fn words(code: &str) -> &'static str {
 }
 
 /// The page with the button.
-pub(crate) async fn form(SignedIn(_): SignedIn, State(site): State<Site>, Path(slug): Path<String>) -> Response {
+pub(crate) async fn form(_: SignedIn, State(site): State<Site>, Path(slug): Path<String>) -> Response {
     match connectors::one(&site.state.ctx, &slug) {
         Ok(connector) => connect_page(&connector, StatusCode::OK, None),
         Err(error) => sorry(&error),
@@ -123,7 +124,7 @@ fn leading_to(mut response: Response, origins: &BTreeSet<String>) -> Response {
 
 /// The button: off to the vendor, with a cookie by which this browser is known again.
 pub(crate) async fn begin(
-    SignedIn(who): SignedIn,
+    SignedIn { who, ctx }: SignedIn,
     State(site): State<Site>,
     Path(slug): Path<String>,
     Form(typed): Form<BTreeMap<String, String>>,
@@ -131,7 +132,7 @@ pub(crate) async fn begin(
     if who.scope != KeyScope::ReadWrite {
         return message(StatusCode::FORBIDDEN, "Sign in with a key of the scope read_write to connect.");
     }
-    let connector = match connectors::one(&site.state.ctx, &slug) {
+    let connector = match connectors::one(&ctx, &slug) {
         Ok(connector) => connector,
         Err(error) => return sorry(&error),
     };
@@ -152,7 +153,7 @@ pub(crate) async fn begin(
             new.name = Some(value);
         }
     }
-    match set_out(&site, &who.organization, slug, Wanted::New(new)).await {
+    match set_out(&site, &ctx, &who.organization, slug, Wanted::New(new)).await {
         Ok(response) => response,
         Err(error @ (ServiceError::Invalid(_) | ServiceError::Conflict { .. } | ServiceError::Vendor { .. })) => {
             connect_page(&connector, StatusCode::BAD_REQUEST, Some(&error.to_string()))
@@ -162,23 +163,23 @@ pub(crate) async fn begin(
 }
 
 /// The same button for a connection that exists.
-pub(crate) async fn again(SignedIn(who): SignedIn, State(site): State<Site>, Path(id): Path<String>) -> Response {
+pub(crate) async fn again(SignedIn { who, ctx }: SignedIn, State(site): State<Site>, Path(id): Path<String>) -> Response {
     if who.scope != KeyScope::ReadWrite {
         return message(StatusCode::FORBIDDEN, "Sign in with a key of the scope read_write to connect.");
     }
-    let connector = match connections::get(&site.state.ctx, &who.organization, &id).await {
+    let connector = match connections::get(&ctx, &who.organization, &id).await {
         Ok(found) => found.value.connector,
         Err(error) => return sorry(&error),
     };
-    match set_out(&site, &who.organization, connector, Wanted::Again { connection: id, credentials: None }).await {
+    match set_out(&site, &ctx, &who.organization, connector, Wanted::Again { connection: id, credentials: None }).await {
         Ok(response) => response,
         Err(error) => sorry(&error),
     }
 }
 
-async fn set_out(site: &Site, organization: &str, connector: String, wanted: Wanted) -> Result<Response, ServiceError> {
+async fn set_out(site: &Site, ctx: &Context, organization: &str, connector: String, wanted: Wanted) -> Result<Response, ServiceError> {
     let start = Start { connector, wanted, by_browser: true, return_to: Some(BACK.to_owned()) };
-    let Started { authorize_url, cookie, .. } = authorization::start(&site.state.ctx, organization, start).await?;
+    let Started { authorize_url, cookie, .. } = authorization::start(ctx, organization, start).await?;
     let mut response = StatusCode::SEE_OTHER.into_response();
     let broken = |_| ServiceError::Damaged("the vendor's consent page has an impossible address".into());
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_str(&authorize_url).map_err(broken)?);
@@ -198,8 +199,8 @@ pub(crate) struct Returned {
 }
 
 /// The connections, and what came of the way to the vendor.
-pub(crate) async fn connections(SignedIn(who): SignedIn, State(site): State<Site>, Query(query): Query<Returned>) -> Response {
-    let ctx = &site.state.ctx;
+pub(crate) async fn connections(SignedIn { who, ctx }: SignedIn, Query(query): Query<Returned>) -> Response {
+    let ctx = &ctx;
     let found = match connections::list(ctx, &who.organization, None, PER_PAGE).await {
         Ok(found) => found.items,
         Err(error) => return sorry(&error),

@@ -1,11 +1,14 @@
 //! The console: sign in with an API key, see the syncs.
 
-use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use crm_store::model::JobCounts;
+use crm_sync::client::ClientAddr;
+use crm_sync::quota::Standing;
+use crm_sync::services::gate::Entry;
+use crm_sync::services::records;
 use crm_sync::services::syncs::{self, ShownState, SyncFilter};
-use crm_sync::services::{keys, records};
 use http::{HeaderMap, StatusCode, header};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -52,15 +55,25 @@ pub(crate) async fn front() -> Response {
     sign_in_page(StatusCode::OK, None)
 }
 
-pub(crate) async fn sign_in(State(site): State<Site>, Form(form): Form<SignIn>) -> Response {
+pub(crate) async fn sign_in(State(site): State<Site>, from: Option<Extension<ClientAddr>>, Form(form): Form<SignIn>) -> Response {
     let ctx = &site.state.ctx;
-    match keys::authenticate(ctx, form.key.trim()).await {
-        Ok(Some(principal)) => {
+    let from = from.map_or(ClientAddr::UNKNOWN, |Extension(from)| from);
+    match site.state.gate.enter(ctx, from, form.key.trim()).await {
+        Ok(Entry::In(principal, _)) => {
             let id = site.sessions.open(principal, ctx.now());
             let cookie = session::set_cookie(&id, site.state.secure_cookies);
             ([(header::SET_COOKIE, cookie)], Redirect::to("/console/syncs")).into_response()
         }
-        Ok(None) => sign_in_page(StatusCode::UNAUTHORIZED, Some("This key is not known, or it was revoked.")),
+        // The operator has no merchant's console.
+        Ok(Entry::Unknown | Entry::Operator(..)) => {
+            sign_in_page(StatusCode::UNAUTHORIZED, Some("This key is not known, or it was revoked."))
+        }
+        Ok(Entry::Spent(Standing { next_s: wait_s, .. }) | Entry::TooManyWrong { wait_s }) => {
+            let words = format!("Too many attempts. Try again in {wait_s} s.");
+            let mut response = sign_in_page(StatusCode::TOO_MANY_REQUESTS, Some(&words));
+            response.headers_mut().insert(header::RETRY_AFTER, wait_s.into());
+            response
+        }
         Err(error) => sorry(&error),
     }
 }
@@ -78,8 +91,8 @@ pub(crate) struct SyncsQuery {
     before: Option<String>,
 }
 
-pub(crate) async fn syncs(SignedIn(who): SignedIn, State(site): State<Site>, Query(query): Query<SyncsQuery>) -> Response {
-    let ctx = &site.state.ctx;
+pub(crate) async fn syncs(SignedIn { who, ctx }: SignedIn, Query(query): Query<SyncsQuery>) -> Response {
+    let ctx = &ctx;
     let state = query.state.as_deref().and_then(|wanted| STATES.iter().find(|(word, _)| *word == wanted)).map(|(_, state)| *state);
     let before = query.before.as_deref().filter(|id| records::plausible(id));
     let filter = SyncFilter { state, ..SyncFilter::default() };

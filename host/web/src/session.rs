@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Redirect, Response};
+use crm_sync::client::ClientAddr;
+use crm_sync::context::Context;
+use crm_sync::domain::{Actor, ActorKind};
 use crm_sync::services::keys::{self, Principal};
 use http::header;
 use http::request::Parts;
@@ -13,6 +16,7 @@ use rand::distr::{Alphanumeric, SampleString};
 
 use crate::Site;
 use crate::layout::sorry;
+use crate::visitors::client_ip;
 
 const COOKIE: &str = "console";
 const LIFETIME_MS: u64 = 12 * 60 * 60 * 1_000;
@@ -68,7 +72,11 @@ pub(crate) fn set_cookie(id: &str, secure: bool) -> String {
 }
 
 /// Someone who signed in; everyone else is sent to the sign-in page.
-pub(crate) struct SignedIn(pub(crate) Principal);
+pub(crate) struct SignedIn {
+    pub(crate) who: Principal,
+    /// What services work with, on behalf of this session.
+    pub(crate) ctx: Context,
+}
 
 impl FromRequestParts<Site> for SignedIn {
     type Rejection = Response;
@@ -78,7 +86,11 @@ impl FromRequestParts<Site> for SignedIn {
         let id = cookie(&parts.headers).ok_or_else(|| Redirect::to("/console").into_response())?;
         let principal = site.sessions.find(&id, ctx.now()).ok_or_else(|| Redirect::to("/console").into_response())?;
         match keys::still_valid(ctx, &principal).await {
-            Ok(Some(principal)) => Ok(Self(principal)),
+            Ok(Some(who)) => {
+                let ip = client_ip(&parts.extensions).and_then(ClientAddr::shown);
+                let actor = Actor { kind: ActorKind::Console, id: who.key.clone(), ip, request: None };
+                Ok(Self { who, ctx: ctx.by(actor) })
+            }
             Ok(None) => {
                 site.sessions.close(&id);
                 Err(Redirect::to("/console").into_response())

@@ -1,6 +1,6 @@
 //! One sync: its attempts and the exact requests of each, with secrets as labelled slots.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use crm_contract::ports::{ShownRequest, StepOutcome, StepRecord};
 use crm_contract::types::Ending;
@@ -9,7 +9,6 @@ use crm_sync::services::connections::vendor_words;
 use crm_sync::services::syncs::{self, ShownState};
 use maud::{Markup, html};
 
-use crate::Site;
 use crate::console::state_word;
 use crate::layout::{page, sorry, time};
 use crate::session::SignedIn;
@@ -17,8 +16,8 @@ use crate::session::SignedIn;
 /// Longest body shown; the API has the rest.
 const SHOWN: usize = 4_000;
 
-pub(crate) async fn one(SignedIn(who): SignedIn, State(site): State<Site>, Path(id): Path<String>) -> Response {
-    let detail = match syncs::get(&site.state.ctx, &who.organization, &id).await {
+pub(crate) async fn one(SignedIn { who, ctx }: SignedIn, Path(id): Path<String>) -> Response {
+    let detail = match syncs::get(&ctx, &who.organization, &id).await {
         Ok(detail) => detail,
         Err(error) => return sorry(&error),
     };
@@ -60,6 +59,7 @@ fn attempt_head(attempt: &Attempt) -> Markup {
         Outcome::Ended(Ending::Failed(error)) => vendor_words(error),
         Outcome::Fault(fault) => fault.to_string(),
         Outcome::Interrupted => "the host stopped while it ran".to_owned(),
+        Outcome::Delivery { text, .. } => text.clone(),
     };
     html! { p { (time(attempt.started)) " · " (attempt.connector) " " (attempt.version) " · " (end) } }
 }

@@ -22,7 +22,7 @@ const COOKIE_PATH: &str = "/v1/oauth/";
 
 /// Begins the consent for a new connection, or for one that exists. JSON with the link; a browser (`Accept: text/html`) is sent there.
 #[utoipa::path(get, path = "/v1/oauth/{connector}/start", tag = "connections", params(("connector" = String, Path), StartQuery),
-    responses((status = 200, body = AuthorizationStarted), (status = 303, description = "A browser is sent to the vendor")))]
+    responses((status = 200, body = AuthorizationStarted), (status = 303, description = "A browser is sent to the vendor", headers(("location" = String), ("set-cookie" = String, description = "Proves later that the same browser comes back"))), (status = 403), (status = 409), (status = 422), (status = 507)))]
 pub(crate) async fn start_authorization(
     tenant: Tenant,
     State(app): State<App>,
@@ -73,7 +73,7 @@ async fn begin(app: &App, tenant: &Tenant, connector: String, order: StartAuthor
         }),
     };
     let start = Start { connector, wanted, by_browser, return_to: order.return_to };
-    let Started { authorize_url, expires, cookie } = authorization::start(&app.state.ctx, tenant.organization(), start).await?;
+    let Started { authorize_url, expires, cookie } = authorization::start(tenant.ctx(), tenant.organization(), start).await?;
     let Some((name, value)) = cookie else {
         return Ok(Json(AuthorizationStarted { authorize_url, expires: time(expires) }).into_response());
     };
@@ -85,7 +85,7 @@ async fn begin(app: &App, tenant: &Tenant, connector: String, order: StartAuthor
 /// Where the vendor sends the browser back to. Answers the connection; a browser goes on to a page without the code in its address.
 #[utoipa::path(get, path = "/v1/oauth/{connector}/callback", tag = "connections", security(()),
     params(("connector" = String, Path), ReturnQuery),
-    responses((status = 200, body = Connection), (status = 303, description = "A browser goes on to a page")))]
+    responses((status = 200, body = Connection), (status = 303, description = "A browser goes on to a page", headers(("location" = String))), (status = 400), (status = 409), (status = 422), (status = 502), (status = 507)))]
 pub(crate) async fn authorization_callback(
     State(app): State<App>,
     Id(connector): Id,

@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use crm_contract::types::{Choice as GuestChoice, Prepared as GuestPrepared};
 use crm_sync::domain::Connection as Kept;
+use crm_sync::services::resync::Resynced as Did;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::affiliates::Status;
+use super::campaigns::clearable;
+use super::fields::FieldSource;
 use super::{map, time, word};
 
-/// Connect an account. The credentials are tried before anything is kept. (No `Debug`: it holds secrets.)
+/// Connect an account. The credentials are tried before anything is kept.
+// No `Debug`: it holds secrets.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewConnection {
@@ -31,6 +36,9 @@ pub(crate) struct NewConnection {
     /// Tags on every contact of this connection, besides the system tag.
     #[serde(default)]
     pub(crate) default_tags: Vec<String>,
+    /// Also sync everyone who is approved already, at once. Only where nothing must be picked first.
+    #[serde(default)]
+    pub(crate) backfill: bool,
 }
 
 /// Credentials as typed, wiped when dropped.
@@ -58,6 +66,64 @@ pub(crate) struct ConnectionPatch {
     /// By name; null goes back to the default.
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, Option<String>>,
+    /// Vendor fields (ids of the picker `fields`) by what goes into them; null maps it no longer.
+    #[serde(default)]
+    pub(crate) fields: BTreeMap<FieldSource, Option<String>>,
+    /// Leaving a campaign with one of these statuses (`paused`, `removed`, `rejected`) takes the campaign's tags off.
+    #[serde(default)]
+    pub(crate) untag_on: Option<Vec<Status>>,
+    /// Digest of a loaded version to run; null = the active one.
+    #[serde(default, deserialize_with = "clearable")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) pinned: Option<Option<String>>,
+}
+
+/// Whom to sync again: `all: true` (of one `campaign` or of all), `affiliates`, or `failed: true`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResyncOrder {
+    /// Every approved affiliate.
+    #[serde(default)]
+    pub(crate) all: bool,
+    /// With `all`: only those of this campaign.
+    #[serde(default)]
+    pub(crate) campaign: Option<String>,
+    /// These, where they are approved. At most 1,000 ids.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    pub(crate) affiliates: Option<Vec<String>>,
+    /// Those whose last sync into this connection failed.
+    #[serde(default)]
+    pub(crate) failed: bool,
+}
+
+/// What a resync did. The syncs are on disk.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Resynced {
+    /// Memberships that are synced again.
+    affiliates: u64,
+    /// New syncs.
+    syncs: u64,
+    /// Joined a sync of the same contact that was still open.
+    folded: u64,
+}
+
+impl From<Did> for Resynced {
+    fn from(did: Did) -> Self {
+        Self { affiliates: did.affiliates, syncs: did.syncs, folded: did.folded }
+    }
+}
+
+/// A new connection, and whom it could bring over.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Connected {
+    #[serde(flatten)]
+    pub(crate) connection: Connection,
+    /// Affiliates (per campaign) that were approved before and are not in this account through us: `POST .../resync` with `all: true`
+    /// brings them over. Counted up to 1,000,000.
+    pub(crate) approved_before: u64,
+    /// With `backfill: true`: what was enqueued for them.
+    pub(crate) backfill: Option<Resynced>,
 }
 
 /// Make the test call again.
@@ -97,6 +163,10 @@ pub(crate) struct Connection {
     credentials: BTreeMap<String, String>,
     /// The version it is pinned to.
     pinned: Option<String>,
+    /// Vendor fields by what of the affiliate goes into them.
+    fields: BTreeMap<FieldSource, String>,
+    /// Leaving a campaign with one of these statuses takes the campaign's tags off.
+    untag_on: Vec<String>,
     created: String,
     verified: String,
     /// When the account was last prepared.
@@ -132,6 +202,8 @@ impl From<Kept> for Connection {
             mode: kept.mode,
             default_tags: kept.default_tags,
             pinned: kept.pinned,
+            fields: kept.fields.into_iter().map(|m| (m.source.into(), m.target)).collect(),
+            untag_on: kept.untag_on.iter().map(|s| s.word().to_owned()).collect(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct ConnectorDetail {
     /// Authentication modes; empty when there is only one.
     modes: Vec<String>,
     /// Modes that are connected by the merchant's consent at the vendor, instead of (or besides) what the form asks for.
-    consent: Vec<Consent>,
+    consent: Vec<ConnectorConsent>,
     /// The connect form, in order.
     form: Vec<FormField>,
     settings: Vec<SettingField>,
@@ -51,7 +51,7 @@ pub(crate) struct ConnectorDetail {
 
 /// Connecting by OAuth: send the merchant's browser to the `authorize_url` that `start` answers.
 #[derive(Debug, Serialize, ToSchema)]
-struct Consent {
+struct ConnectorConsent {
     /// Empty when there is only one mode.
     mode: String,
     /// `GET` or, with values for the form, `POST`.
@@ -206,7 +206,7 @@ impl From<&Connector> for ConnectorDetail {
             consent: connector
                 .consent
                 .iter()
-                .map(|c| Consent {
+                .map(|c| ConnectorConsent {
                     mode: c.mode.clone(),
                     start: format!("/v1/oauth/{}/start", m.connector.slug),
                     redirect_uri: c.redirect_uri.clone(),

@@ -1,13 +1,21 @@
 //! The JSON of the API. These types live here only: documents, manifests and jobs change without breaking a client.
 
+pub(crate) mod affiliate_rows;
 pub(crate) mod affiliates;
+pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod connections;
 pub(crate) mod connectors;
+pub(crate) mod fields;
+pub(crate) mod imports;
+pub(crate) mod invites;
+pub(crate) mod keys;
 pub(crate) mod oauth;
+pub(crate) mod people;
 pub(crate) mod previews;
 pub(crate) mod steps;
 pub(crate) mod syncs;
+pub(crate) mod webhooks;
 
 use std::collections::BTreeMap;
 

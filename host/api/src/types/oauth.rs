@@ -22,7 +22,8 @@ pub(crate) struct StartQuery {
     pub(crate) return_to: Option<String>,
 }
 
-/// Start with what the merchant typed: an own client's id and secret, settings. (No `Debug`: it holds secrets.)
+/// Start with what the merchant typed: an own client's id and secret, settings.
+// No `Debug`: it holds secrets.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StartAuthorization {
@@ -58,6 +59,7 @@ pub(crate) struct AuthorizationStarted {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReturnQuery {
+    /// As the consent page was given it: says whose consent this is.
     #[serde(default)]
     pub(crate) state: String,
     /// Good once.

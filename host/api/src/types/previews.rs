@@ -1,16 +1,17 @@
 //! Previews: what a sync would send.
 
 use crm_contract::types::Ending;
-use crm_sync::services::preview::{Preview as Run, Subject};
+use crm_sync::services::preview::{Preview as Run, PreviewValue as Value, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::fields::FieldSource;
 use super::steps::ShownHttpRequest;
 use super::syncs::{Reason, Warning};
 use super::word;
 use crate::problem::Problem;
 
-/// Of whom to show the requests: `affiliate`, or `person` with or without a `campaign`.
+/// Of whom to show the requests: `affiliate` (with a `campaign` where they are in several), or `person` with or without a `campaign`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PreviewOrder {
@@ -41,10 +42,7 @@ struct PreviewPerson {
 impl PreviewOrder {
     pub(crate) fn subject(&mut self) -> Result<Subject, Problem> {
         match (self.affiliate.take(), self.person.take()) {
-            (Some(_), _) if self.campaign.is_some() => {
-                Err(Problem::invalid("campaign", "an affiliate brings the campaign along: leave it out"))
-            }
-            (Some(id), None) => Ok(Subject::Affiliate(id)),
+            (Some(id), None) => Ok(Subject::Affiliate { id, campaign: self.campaign.take() }),
             (None, Some(p)) => {
                 Ok(Subject::Person { campaign: self.campaign.take(), email: p.email, first: p.first, last: p.last, company: p.company })
             }
@@ -60,6 +58,12 @@ pub(crate) struct Preview {
     version: String,
     digest: String,
     tags: Vec<PreviewTag>,
+    /// Where it goes, picker by picker.
+    destination: Vec<PreviewValue>,
+    /// What goes into the vendor's fields.
+    fields: Vec<PreviewValue>,
+    /// The campaign sends nothing to this connection: there are no requests.
+    off: bool,
     requests: Vec<PreviewRequest>,
     /// How the sync would end if the vendor answers as the samples do: `done`, `later` or `failed`.
     ending: String,
@@ -72,8 +76,25 @@ pub(crate) struct Preview {
 #[derive(Debug, Serialize, ToSchema)]
 struct PreviewTag {
     name: String,
-    /// Where it comes from: `system`, `connection` or `campaign`.
+    /// Where it comes from: `system`, `connection`, `campaign` or `override` (the campaign's on this connection).
     from: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct PreviewValue {
+    /// The picker, or the vendor's field.
+    name: String,
+    value: String,
+    /// What of the affiliate it is; null for destinations.
+    source: Option<FieldSource>,
+    /// Where it comes from: `connection` or `override` (the campaign's on this connection).
+    from: String,
+}
+
+impl From<Value> for PreviewValue {
+    fn from(value: Value) -> Self {
+        Self { name: value.name, value: value.value, source: value.source.map(Into::into), from: value.from.to_owned() }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -98,6 +119,9 @@ impl From<Run> for Preview {
             version: run.version,
             digest: run.digest,
             tags: run.tags.into_iter().map(|t| PreviewTag { name: t.name, from: t.from.to_owned() }).collect(),
+            destination: run.destination.into_iter().map(Into::into).collect(),
+            fields: run.fields.into_iter().map(Into::into).collect(),
+            off: run.off,
             requests: run
                 .requests
                 .into_iter()

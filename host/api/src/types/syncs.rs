@@ -3,7 +3,7 @@
 use crm_contract::types::{Error as GuestError, Warning as GuestWarning};
 use crm_store::model::{Attempt as KeptAttempt, Job, JobCounts, JobTrouble, Outcome};
 use crm_sync::services::connections::vendor_words;
-use crm_sync::services::syncs::{RetryMode as Mode, ShownState, SyncDetail as Detail};
+use crm_sync::services::syncs::{RetryMode as Mode, ShownState, SyncDetail as Detail, reason, vendor_code};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -127,17 +127,16 @@ pub(crate) struct Reason {
 
 impl From<&GuestError> for Reason {
     fn from(error: &GuestError) -> Self {
-        let (code, told, field) = match error {
-            GuestError::Retryable(told) => ("retryable", Some(told), None),
-            GuestError::RateLimited(_) => ("rate_limited", None, None),
-            GuestError::Credentials(refusal) => ("credentials", Some(&refusal.told), None),
-            GuestError::Rejected(rejection) => ("rejected", Some(&rejection.told), Some(rejection.field.clone())),
-            GuestError::DestinationMissing(told) => ("destination_missing", Some(told), None),
-            GuestError::Stale(_) => ("stale", None, None),
-            GuestError::Unsupported(told) => ("unsupported", Some(told), None),
-            GuestError::Permanent(told) => ("permanent", Some(told), None),
+        let (told, field) = match error {
+            GuestError::Retryable(told)
+            | GuestError::DestinationMissing(told)
+            | GuestError::Unsupported(told)
+            | GuestError::Permanent(told) => (Some(told), None),
+            GuestError::Credentials(refusal) => (Some(&refusal.told), None),
+            GuestError::Rejected(rejection) => (Some(&rejection.told), Some(rejection.field.clone())),
+            GuestError::RateLimited(_) | GuestError::Stale(_) => (None, None),
         };
-        Self { code: code.to_owned(), message: vendor_words(error), vendor_code: told.map(|t| t.code.clone()), field }
+        Self { code: vendor_code(error).to_owned(), message: vendor_words(error), vendor_code: told.map(|t| t.code.clone()), field }
     }
 }
 
@@ -151,9 +150,10 @@ impl From<&JobTrouble> for Reason {
     fn from(trouble: &JobTrouble) -> Self {
         match trouble {
             JobTrouble::Connector(error) => error.into(),
-            JobTrouble::Fault(fault) => Self::plain("connector_fault", fault.to_string()),
-            JobTrouble::Interrupted => Self::plain("interrupted", "the host stopped while it ran".to_owned()),
-            JobTrouble::Host(words) => Self::plain("host", words.clone()),
+            other => {
+                let (code, message) = reason(other);
+                Self::plain(code, message)
+            }
         }
     }
 }
@@ -217,21 +217,26 @@ pub(crate) struct Attempt {
 
 impl From<Detail> for SyncDetail {
     fn from(detail: Detail) -> Self {
-        let mut numbers: Vec<u32> = detail.attempts.iter().map(|a| a.number).chain(detail.steps.iter().map(|s| s.attempt)).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let history = numbers
-            .into_iter()
-            .map(|number| {
-                let steps = detail.steps.iter().filter(|s| s.attempt == number).map(Into::into).collect();
-                match detail.attempts.iter().find(|a| a.number == number) {
-                    Some(attempt) => ended(attempt, steps),
-                    None => running(number, steps),
-                }
-            })
-            .collect();
+        let history = history(&detail);
         Self { sync: detail.job.into(), history }
     }
+}
+
+/// Every attempt of a job, oldest first, with its steps.
+pub(crate) fn history(detail: &Detail) -> Vec<Attempt> {
+    let mut numbers: Vec<u32> = detail.attempts.iter().map(|a| a.number).chain(detail.steps.iter().map(|s| s.attempt)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+        .into_iter()
+        .map(|number| {
+            let steps = detail.steps.iter().filter(|s| s.attempt == number).map(Into::into).collect();
+            match detail.attempts.iter().find(|a| a.number == number) {
+                Some(attempt) => ended(attempt, steps),
+                None => running(number, steps),
+            }
+        })
+        .collect()
 }
 
 fn ended(attempt: &KeptAttempt, steps: Vec<Step>) -> Attempt {
@@ -242,6 +247,8 @@ fn ended(attempt: &KeptAttempt, steps: Vec<Step>) -> Attempt {
         Outcome::Ended(Ending::Failed(error)) => ("failed", Some(error.into())),
         Outcome::Fault(fault) => ("fault", Some(Reason::plain("connector_fault", fault.to_string()))),
         Outcome::Interrupted => ("interrupted", Some(Reason::plain("interrupted", "the host stopped while it ran".to_owned()))),
+        // No sync's attempt ends so.
+        Outcome::Delivery { text, .. } => ("failed", Some(Reason::plain("host", text.clone()))),
     };
     Attempt {
         number: attempt.number,

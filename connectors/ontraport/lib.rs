@@ -1,4 +1,5 @@
-//! Ontraport: contacts of one pool, upserted on e-mail, then tagged by name. Two calls per affiliate, both safe to repeat.
+//! Ontraport: contacts of one pool, upserted on e-mail, then tagged by name. Two calls per affiliate, both safe to repeat;
+//! an e-mail that changed is changed on the contact first.
 //!
 //! Knows this vendor's API and nothing else: no host name, no credential, no clock. URLs, headers and constants
 //! (`objectID`, `ignore_blanks`) are in `connector.toml`. Facts: <https://api.ontraport.com/doc>, official SDK-PHP ded60fe.
@@ -30,7 +31,10 @@ impl Connector for Ontraport {
     }
 
     fn sync_contact(&self, job: &Job, known: &mut Known) -> Result<Ending, Error> {
-        let (id, change) = save(&job.who)?;
+        let (id, change) = match person::previous_email(&job.who) {
+            Some(old) => moved(old, &job.who)?,
+            None => save(&job.who)?,
+        };
         known.contact_id = Some(id.clone());
         if !job.set.is_empty() {
             answer(Call::new("tag").json(obj! { "ids": [&id], "add_names": &job.set }))?;
@@ -68,6 +72,27 @@ impl Connector for Ontraport {
 
 /// Upserts on e-mail. The id of a new contact is `data.id`, that of an old one `data.attrs.id`.
 fn save(who: &Person) -> Result<(String, Change), Error> {
+    let saved = answer(Call::new("save").json(contact(who)))?;
+    let created = json::text(&saved, "/data/id").map(|id| (id, Change::Created));
+    let contact = created.or_else(|| json::text(&saved, "/data/attrs/id").map(|id| (id, Change::Updated)));
+    // The upsert is safe to repeat, so an answer without an id is asked for again rather than given up.
+    contact.ok_or_else(|| error::retryable("no-id", "save: the answer names no contact"))
+}
+
+/// Gives the contact with the old address the new one. Where both addresses have a contact, or neither, the new one decides. What the vendor
+/// does with an address that is taken is not documented, so it is looked for first.
+fn moved(old: &str, who: &Person) -> Result<(String, Change), Error> {
+    if find(&who.email)?.is_some() {
+        return save(who);
+    }
+    let Some(id) = find(old)? else { return save(who) };
+    let mut change = contact(who);
+    body::put(&mut change, "id", &id);
+    answer(Call::new("move").json(change))?;
+    Ok((id, Change::Updated))
+}
+
+fn contact(who: &Person) -> json::Value {
     let (first, last) = person::names(who);
     let mut contact = obj! { "email": &who.email, "firstname": first, "lastname": last };
     for field in who.fields.iter().filter(|field| is_custom(&field.key)) {
@@ -77,14 +102,10 @@ fn save(who: &Person) -> Result<(String, Change), Error> {
             value => body::put(&mut contact, &field.key, value),
         }
     }
-    let saved = answer(Call::new("save").json(contact))?;
-    let created = json::text(&saved, "/data/id").map(|id| (id, Change::Created));
-    let contact = created.or_else(|| json::text(&saved, "/data/attrs/id").map(|id| (id, Change::Updated)));
-    // The upsert is safe to repeat, so an answer without an id is asked for again rather than given up.
-    contact.ok_or_else(|| error::retryable("no-id", "save: the answer names no contact"))
+    contact
 }
 
-/// Takes tags off the contact we know, or, when that id no longer resolves, off the one that has the e-mail now.
+/// Takes tags off the contact we know, or, when that id no longer resolves, off the one that has the e-mail now (or had it before a change).
 fn untag(job: &Job, known: &mut Known) -> Result<Change, Error> {
     let off = |id: &str| Call::new("untag").json(obj! { "ids": [id], "remove_names": &job.clear }).send();
     if let Some(id) = known.contact_id.clone() {
@@ -95,7 +116,11 @@ fn untag(job: &Job, known: &mut Known) -> Result<Change, Error> {
             return Ok(Change::Updated);
         }
     }
-    let Some(id) = find(&job.who.email)? else {
+    let mut found = find(&job.who.email)?;
+    if let (None, Some(old)) = (&found, person::previous_email(&job.who)) {
+        found = find(old)?;
+    }
+    let Some(id) = found else {
         *known = Known::default();
         return Ok(Change::Gone);
     };

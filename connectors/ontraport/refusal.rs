@@ -31,9 +31,9 @@ fn refusal(reply: &Reply) -> Option<Error> {
         403 if words.ends_with("(an HTML page)") => return None,
         403 => error::credentials(Trouble::Permission, 403, format!("The owner of this API key lacks a permission. {words}")),
         // The contact was there a moment ago: the next run finds it, or makes it, by its e-mail.
-        404 if matches!(reply.call(), "tag" | "untag") => error::retryable(404, words),
+        404 if matches!(reply.call(), "move" | "tag" | "untag") => error::retryable(404, words),
         429 => error::rate_limited(reply.seconds("x-rate-limit-reset").or(Some(WINDOW_S)), Some("account")),
-        400 | 422 => error::rejected(if reply.call() == "save" { "email" } else { "contact" }, reply.status(), words),
+        400 | 422 => error::rejected(if matches!(reply.call(), "save" | "move") { "email" } else { "contact" }, reply.status(), words),
         _ => return None,
     })
 }

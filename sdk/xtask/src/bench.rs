@@ -9,7 +9,7 @@ use crate::workspace::{Workspace, run as run_command};
 
 #[derive(Args)]
 pub(crate) struct Flags {
-    /// engine, sandbox-tax, durable-syncs or enqueue
+    /// engine, sandbox-tax, durable-syncs, enqueue or import
     name: String,
     /// Passed on to the bench
     #[arg(last = true)]
@@ -41,6 +41,8 @@ const BENCHES: &[Bench] = &[
         guests: &[],
     },
     Bench { name: "enqueue", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "enqueue"], needs_product: true, guests: &[] },
+    // A million rows into the host as a process, killed twice: arguments are the number of rows and a seed.
+    Bench { name: "import", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "import"], needs_product: true, guests: &[] },
 ];
 
 pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
@@ -55,6 +57,11 @@ pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
         let mut command = workspace.cargo();
         command.args(["run", "-p", "crm-guests", "--bin", "crm-guests-build", "--"]).args(bench.guests);
         run_command("guests of the bench", command)?;
+    }
+    if bench.name == "import" {
+        let mut command = workspace.cargo();
+        command.args(["build", "--release", "-p", "crm-app"]);
+        run_command("the host of the bench", command)?;
     }
     let mut command = workspace.cargo();
     command.args(bench.cargo).arg("--").args(&flags.rest);

@@ -1,4 +1,5 @@
-//! Debian's own compiler for the web target, unpacked below `target/`: for machines where rustup cannot fetch a target.
+//! Debian's packages, unpacked below `target/` where a machine lacks them: nothing is installed and no root is needed. Among them its own
+//! compiler for the web target, for machines where rustup cannot fetch a target.
 //!
 //! `rustc-web` brings no standard library for the target, so cargo builds it from `rust-web-src`; and the linker of the
 //! rustup toolchain does not serve this compiler's LLVM, hence `wasm-ld-22`.
@@ -27,34 +28,13 @@ impl DebianRust {
         if complete.exists() {
             return Ok(here);
         }
-        for tool in ["apt-get", "dpkg-deb"] {
-            let mut command = Command::new(tool);
-            command.arg("--version");
-            output_of(command).with_context(|| format!("{tool} is not there"))?;
-        }
-        let packages = here.root.join("packages");
-        std::fs::create_dir_all(&packages).with_context(|| format!("cannot create {}", packages.display()))?;
         say::note(&format!("fetching Debian's compiler (about 140 MB): {}", PACKAGES.join(" ")));
-        fetch(&packages)?;
-        here.unpack(&packages)?;
+        unpack(&here.root, PACKAGES)?;
         if here.version().is_empty() {
             bail!("the unpacked compiler does not run on this machine");
         }
-        std::fs::remove_dir_all(&packages).context("cannot remove the fetched packages")?;
         std::fs::write(&complete, PACKAGES.join("\n")).context("cannot finish the unpacking")?;
         Ok(here)
-    }
-
-    fn unpack(&self, packages: &Path) -> Result<()> {
-        for entry in std::fs::read_dir(packages).context("cannot list the fetched packages")? {
-            let file = entry.context("cannot list the fetched packages")?.path();
-            if file.extension().is_some_and(|e| e == "deb") {
-                let mut command = Command::new("dpkg-deb");
-                command.arg("-x").arg(&file).arg(&self.root);
-                run("dpkg-deb", command)?;
-            }
-        }
-        Ok(())
     }
 
     /// Points cargo at this compiler, its library source and its linker.
@@ -82,9 +62,30 @@ impl DebianRust {
     }
 }
 
+/// Fetches packages by their names and unpacks them below `root`.
+pub(crate) fn unpack(root: &Path, names: &[&str]) -> Result<()> {
+    for tool in ["apt-get", "dpkg-deb"] {
+        let mut command = Command::new(tool);
+        command.arg("--version");
+        output_of(command).with_context(|| format!("{tool} is not there"))?;
+    }
+    let packages = root.join("packages");
+    std::fs::create_dir_all(&packages).with_context(|| format!("cannot create {}", packages.display()))?;
+    fetch(&packages, names)?;
+    for entry in std::fs::read_dir(&packages).context("cannot list the fetched packages")? {
+        let file = entry.context("cannot list the fetched packages")?.path();
+        if file.extension().is_some_and(|e| e == "deb") {
+            let mut command = Command::new("dpkg-deb");
+            command.arg("-x").arg(&file).arg(root);
+            run("dpkg-deb", command)?;
+        }
+    }
+    std::fs::remove_dir_all(&packages).context("cannot remove the fetched packages")
+}
+
 /// Downloads into `packages`; with package lists of our own when the machine has none (that needs no root).
-fn fetch(packages: &Path) -> Result<()> {
-    if download(packages, &[]) {
+fn fetch(packages: &Path, names: &[&str]) -> Result<()> {
+    if download(packages, names, &[]) {
         return Ok(());
     }
     let lists = packages.join("lists");
@@ -92,15 +93,15 @@ fn fetch(packages: &Path) -> Result<()> {
     let options = [format!("Dir::State::lists={}", lists.display()), format!("Dir::Cache={}", packages.display())];
     let mut update = apt_get(packages, &options);
     update.args(["-q", "update"]);
-    if output_of(update).is_some() && download(packages, &options) {
+    if output_of(update).is_some() && download(packages, names, &options) {
         return Ok(());
     }
-    bail!("apt-get could not download {}", PACKAGES.join(", "))
+    bail!("apt-get could not download {}", names.join(", "))
 }
 
-fn download(packages: &Path, options: &[String]) -> bool {
+fn download(packages: &Path, names: &[&str], options: &[String]) -> bool {
     let mut command = apt_get(packages, options);
-    command.args(["-q", "download"]).args(PACKAGES);
+    command.args(["-q", "download"]).args(names);
     output_of(command).is_some()
 }
 

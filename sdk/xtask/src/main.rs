@@ -8,6 +8,7 @@ mod check;
 mod debian;
 mod demo;
 mod new;
+mod python;
 mod say;
 mod template;
 mod test;

@@ -6,7 +6,7 @@ use clap::Args;
 use crate::say;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::{Stages, Workspace, run as run_command};
-use crate::{build, template, tidy};
+use crate::{build, python, template, tidy};
 
 #[derive(Args)]
 pub(crate) struct Flags {
@@ -42,6 +42,7 @@ fn all(workspace: &Workspace, flags: &Flags, stages: &mut Stages) -> Result<()> 
         Toolchain::ensure(workspace)?;
         // For the guest of the WASI tier only; its test says so when the target is missing.
         toolchain::add_target("wasm32-wasip2");
+        python::ensure(workspace);
         Ok(())
     })?;
     stages.stage("connectors", || build::all_connectors(workspace).map(drop))?;

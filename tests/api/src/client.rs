@@ -58,3 +58,15 @@ pub fn json_request(method: &Method, path: &str, key: &str, body: &Value) -> Req
     };
     request.body(body).unwrap_or_default()
 }
+
+/// A form as a browser sends it from a page of this host.
+pub fn form_request(path: &str, fields: &[(&str, &str)]) -> Request<Body> {
+    let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded").header("sec-fetch-site", "same-origin");
+    request.body(Body::from(pairs.join("&"))).unwrap_or_default()
+}
+
+fn encoded(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}

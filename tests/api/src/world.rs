@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
 use crm_api::{ApiState, Limits};
 use crm_store::sled_store::{OpenOptions, SledStore};
-use crm_store::{MasterKey, SpaceGate};
+use crm_store::{FileSpool, MasterKey, SpaceGate};
 use crm_sync::context::{Config, Context};
 use crm_sync::domain::KeyScope;
+use crm_sync::quota::Rate;
+use crm_sync::services::gate::{Gate, GateConfig};
 use crm_sync::services::keys;
 use http::{Method, Request};
 use http_body_util::BodyExt;
@@ -18,15 +21,39 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::client::{Answer, json_request};
+use crate::courier::Courier;
+use crate::documented::Documented;
 use crate::vendor::{GOOD_KEY, Vendor};
 
-/// A clock that tests move.
-pub struct Clock(pub AtomicU64);
+/// Where the world's host says that browsers reach it.
+pub const PUBLIC_URL: &str = "https://crm.example";
+
+/// A clock that tests move; with an instant, one that also goes by itself from there.
+pub struct Clock(pub AtomicU64, Option<Instant>);
 
 impl crm_contract::ports::Clock for Clock {
     fn now_ms(&self) -> u64 {
         // Never the same instant twice, so that ids keep their order.
-        self.0.fetch_add(1, Ordering::SeqCst)
+        let gone = self.1.map_or(0, |began| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        self.0.fetch_add(1, Ordering::SeqCst) + gone
+    }
+}
+
+/// How a world is made, where it is not the usual one.
+pub struct Setup {
+    pub limits: Limits,
+    /// Wrong keys are not counted unless a test is about them: tests show many.
+    pub gate: GateConfig,
+    /// When the world begins.
+    pub now: u64,
+    /// Time goes by itself: for worlds that are served.
+    pub running: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let gate = GateConfig { wrong: Rate::per_minute(0), ..GateConfig::default() };
+        Self { limits: Limits::default(), gate, now: 1_790_000_000_000, running: false }
     }
 }
 
@@ -42,10 +69,14 @@ pub struct World {
     pub ctx: Context,
     pub router: Router,
     pub state: ApiState,
+    documented: Documented,
     pub vendor: Vendor,
+    /// What became of webhooks.
+    pub courier: Courier,
     /// The same store as in `ctx`, for what only this back end has.
     pub sled: Arc<SledStore>,
     pub clock: Arc<Clock>,
+    pub spool: FileSpool,
     pub ann: Tenant,
     pub bob: Tenant,
     _dir: tempfile::TempDir,
@@ -57,25 +88,37 @@ impl World {
     }
 
     pub async fn with(limits: Limits) -> anyhow::Result<Self> {
+        Self::set_up(Setup { limits, ..Setup::default() }).await
+    }
+
+    pub async fn set_up(Setup { limits, gate, now, running }: Setup) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let sled = open_store(dir.path())?;
         let vendor = Vendor::new(include_str!("../data/acme.toml"))?;
-        let clock = Arc::new(Clock(AtomicU64::new(1_790_000_000_000)));
-        let ctx = Context {
-            store: sled.clone(),
-            guests: Arc::new(vendor.clone()),
-            gateway: Arc::new(vendor.clone()),
-            clock: clock.clone(),
-            config: Arc::new(Config::default()),
+        let clock = Arc::new(Clock(AtomicU64::new(now), running.then(Instant::now)));
+        let config = Config { public_url: Some(PUBLIC_URL.to_owned()), ..Config::default() };
+        let ctx = Context::new(sled.clone(), Arc::new(vendor.clone()), Arc::new(vendor.clone()), clock.clone(), config);
+        let spool = FileSpool::open(&dir.path().join("imports"), SpaceGate::Bytes(0))?;
+        let courier = Courier::default();
+        let ctx = ctx.with_spool(Arc::new(spool.clone())).sending(Arc::new(courier.clone()));
+        let state = ApiState {
+            ctx: ctx.clone(),
+            gate: Arc::new(Gate::new(gate)),
+            metrics: Arc::new(|| "up 1\n".to_owned()),
+            draining: Arc::new(AtomicBool::new(false)),
         };
-        let state = ApiState { ctx: ctx.clone(), metrics: Arc::new(|| "up 1\n".to_owned()), draining: Arc::new(AtomicBool::new(false)) };
+        let documented = Documented::new(&state);
         let router = crm_api::router_with(state.clone(), limits);
         let (ann, bob) = (tenant(&ctx, "Ann's shop").await?, tenant(&ctx, "Bob's shop").await?);
-        Ok(Self { ctx, router, state, vendor, sled, clock, ann, bob, _dir: dir })
+        Ok(Self { ctx, router, state, documented, vendor, courier, sled, clock, spool, ann, bob, _dir: dir })
     }
 
+    /// Sends a request; fails on an answer that the document does not foresee.
     pub async fn send(&self, request: Request<Body>) -> anyhow::Result<Answer> {
-        send(&self.router, request).await
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = send(&self.router, request).await?;
+        self.documented.check(&method, &path, &answer)?;
+        Ok(answer)
     }
 
     /// As Ann, with JSON.
@@ -96,7 +139,7 @@ impl World {
 
     /// Makes a campaign of Ann's; answers its id.
     pub async fn campaign(&self, slug: &str, tags: &[&str]) -> anyhow::Result<String> {
-        let body = json!({ "name": slug, "slug": slug, "extra_tags": tags });
+        let body = json!({ "name": slug, "slug": slug, "commission": { "model": "rev_share", "percent": "25" }, "extra_tags": tags });
         id_of(&self.ann(Method::POST, "/v1/campaigns", body).await?)
     }
 

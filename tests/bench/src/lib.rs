@@ -73,13 +73,13 @@ pub async fn wire(base: &str, config: Config) -> Result<Bench> {
     let mut egress = EgressConfig::system("crm-host-bench/0.1", clock.clone())?;
     egress.dev_endpoints = Some(DevEndpoints::parse(&[format!("ontraport.api={base}")])?);
     let clocks = Arc::new(Clocks::default());
-    let context = Context {
-        store: store.clone(),
-        guests: Arc::new(TimedGuests::new(engine, clocks.clone())),
-        gateway: Arc::new(TimedGateway::new(Egress::new(egress)?, clocks.clone())),
+    let context = Context::new(
+        store.clone(),
+        Arc::new(TimedGuests::new(engine, clocks.clone())),
+        Arc::new(TimedGateway::new(Egress::new(egress)?, clocks.clone())),
         clock,
-        config: Arc::new(config),
-    };
+        config,
+    );
     let organization = new_id("org", context.now());
     Ok(Bench { context, store, digest, manifest, clocks, organization, _dir: dir })
 }
@@ -128,6 +128,9 @@ impl Bench {
             created: self.context.now(),
             verified: self.context.now(),
             prepared: None,
+            fields: Vec::new(),
+            untag_on: crm_sync::domain::untag_always(),
+            overridden_by: None,
         }
     }
 
@@ -157,6 +160,8 @@ impl Bench {
             set: vec![SYSTEM_TAG.to_owned(), "Summer campaign".into()],
             clear: Vec::new(),
             all: vec![SYSTEM_TAG.to_owned(), "Summer campaign".into()],
+            scope: String::new(),
+            payload: None,
         }
     }
 }

@@ -16,6 +16,7 @@ use crm_store::{MasterKey, SpaceGate};
 use crm_sync::context::{Config, Context};
 use crm_sync::domain::KeyScope;
 use crm_sync::operator::OperatorCredentials;
+use crm_sync::services::gate::{Gate, GateConfig};
 use crm_sync::services::keys;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -191,7 +192,10 @@ impl World {
     /// One approved affiliate, so that there is something to sync.
     pub async fn approve(&self, email: &str) -> Result<()> {
         let slug = email.split('@').next().unwrap_or_default();
-        let campaign = self.ask("POST", "/v1/campaigns", json!({ "name": slug, "slug": slug })).await?.good()?;
+        let campaign = self
+            .ask("POST", "/v1/campaigns", json!({ "name": slug, "slug": slug, "commission": { "model": "rev_share", "percent": "25" } }))
+            .await?
+            .good()?;
         let affiliate = self.ask("POST", "/v1/affiliates", json!({ "campaign": campaign["id"], "email": email })).await?.good()?;
         let id = affiliate["id"].as_str().context("an id")?;
         self.ask("POST", &format!("/v1/affiliates/{id}/approve"), Value::Null).await?.good().map(drop)
@@ -254,12 +258,14 @@ fn context(options: &Options, store: Arc<SledStore>, clock: Arc<Clock>) -> Resul
         operator.set("acme", "client_secret", Zeroizing::new(secret.to_owned()));
     }
     let config_of_sync = Config { public_url: options.public_url.map(str::to_owned), operator: Arc::new(operator), ..Config::default() };
-    Ok(Context { store, guests: Arc::new(Connector::new()?), gateway: Egress::new(config)?, clock, config: Arc::new(config_of_sync) })
+    Ok(Context::new(store, Arc::new(Connector::new()?), Egress::new(config)?, clock, config_of_sync))
 }
 
 fn router(ctx: &Context) -> Router {
-    let state = ApiState { ctx: ctx.clone(), metrics: Arc::new(String::new), draining: Arc::new(AtomicBool::new(false)) };
-    crm_api::router(state).merge(crm_web::router(crm_web::WebState { ctx: ctx.clone(), secure_cookies: true }))
+    let gate = Arc::new(Gate::new(GateConfig::default()));
+    let state =
+        ApiState { ctx: ctx.clone(), gate: gate.clone(), metrics: Arc::new(String::new), draining: Arc::new(AtomicBool::new(false)) };
+    crm_api::router(state).merge(crm_web::router(crm_web::WebState { ctx: ctx.clone(), gate, secure_cookies: true }))
 }
 
 async fn send(router: &Router, request: Request<Body>) -> Result<Answer> {

@@ -3,5 +3,4 @@
 //!
 //! Sees the product only from outside, as [`crm_test_support`] does, and commits no vendor's code.
 
-mod command;
 pub mod ghost;

@@ -13,6 +13,7 @@ use crm_sync::domain::{Connection, ConnectionState};
 use crm_sync::worker::Workers;
 use tokio::time::Instant;
 
+use crate::courier::Courier;
 use crate::vendor::{Behaviour, Vendor, Ways};
 
 /// 2027-01-15: a fixed start, so that a seed is the whole story.
@@ -38,6 +39,8 @@ impl Clock for VirtualClock {
 pub struct World {
     pub context: Context,
     pub vendor: Arc<Vendor>,
+    /// Where webhooks go.
+    pub courier: Arc<Courier>,
     workers: Option<Workers>,
 }
 
@@ -57,14 +60,10 @@ impl World {
             ..Config::default()
         };
         change(&mut config);
-        let context = Context {
-            store: Arc::new(MemoryModel::new()),
-            guests: vendor.clone(),
-            gateway: Arc::new(Ways(vendor.clone())),
-            clock: Arc::new(clock),
-            config: Arc::new(config),
-        };
-        Self { context, vendor, workers: None }
+        let context = Context::new(Arc::new(MemoryModel::new()), vendor.clone(), Arc::new(Ways(vendor.clone())), Arc::new(clock), config);
+        let courier = Courier::new(move || clock.now_ms());
+        let context = context.sending(courier.clone());
+        Self { context, vendor, courier, workers: None }
     }
 
     pub fn start(&mut self) {
@@ -109,6 +108,9 @@ impl World {
             created: self.context.now(),
             verified: self.context.now(),
             prepared: None,
+            fields: Vec::new(),
+            untag_on: crm_sync::domain::untag_always(),
+            overridden_by: None,
         };
         let json = serde_json::to_string(&connection).expect("serialises");
         let put = Put { record: self.key(id), expect: None, json: Some(json), unique: vec![] };
@@ -140,6 +142,8 @@ impl World {
             set: vec!["Rekomi affiliate".into()],
             clear: vec![],
             all: vec!["Rekomi affiliate".into()],
+            scope: String::new(),
+            payload: None,
         }
     }
 
@@ -148,7 +152,7 @@ impl World {
     }
 
     pub async fn counts(&self, lane: Option<&str>) -> JobCounts {
-        self.context.store.counts(ORGANIZATION, lane).await.expect("counted")
+        self.context.store.counts(ORGANIZATION, "con_", lane).await.expect("counted")
     }
 
     /// Lets virtual time pass until every job is final, or `limit` is over.

@@ -108,7 +108,7 @@ fn a_fleet_of_vendors_gets_every_affiliate_once_and_nobody_is_resubscribed() -> 
         connect(&client, slug, &twins[slug]).with_context(|| format!("{slug}: connecting"))?;
         twins[slug].steer("faults", &bad_weather())?;
     }
-    let campaign = client.post("/v1/campaigns", &json!({ "name": "Summer", "slug": "summer", "extra_tags": ["Summer"] }))?.good()?;
+    let campaign = client.post("/v1/campaigns", &json!({ "name": "Summer", "slug": "summer", "commission": { "model": "rev_share", "percent": "25" }, "extra_tags": ["Summer"] }))?.good()?;
     let mut ids = Vec::new();
     for n in 0..affiliates() {
         let full = if n % 10 == 9 { Value::Null } else { json!(format!("Ann-{n} Lee")) };

@@ -87,7 +87,7 @@ fn invariant_5_and_invariant_1_kill_nine_under_load_loses_duplicates_and_leaks_n
     let connection =
         json!({ "connector": "ontraport", "name": "main", "credentials": { "app_id": "2_AppID_12345678", "api_key": CANARY } });
     client.post("/v1/connections", &connection)?.good().context("connecting")?;
-    let campaign = client.post("/v1/campaigns", &json!({ "name": "Summer", "slug": "summer", "extra_tags": ["Summer"] }))?.good()?;
+    let campaign = client.post("/v1/campaigns", &json!({ "name": "Summer", "slug": "summer", "commission": { "model": "rev_share", "percent": "25" }, "extra_tags": ["Summer"] }))?.good()?;
     let campaign = campaign["id"].as_str().context("id")?.to_owned();
     let mut approved = HashSet::new();
     for round in 0..kills {

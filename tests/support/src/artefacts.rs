@@ -57,6 +57,6 @@ fn existing(path: PathBuf, build: &str) -> Result<PathBuf> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests find artefacts through this crate, and only through it")]
-fn setting(variable: &str) -> Option<String> {
+pub(crate) fn setting(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.is_empty())
 }

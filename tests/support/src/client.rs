@@ -1,5 +1,8 @@
 //! A blocking HTTP client for loopback: every status is an answer, JSON in and out, an optional bearer key.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -73,6 +76,39 @@ impl Client {
     /// Posts text of another type, such as `text/csv`.
     pub fn post_text(&self, path: &str, content_type: &str, body: &str) -> Result<Answer> {
         self.send("POST", path, &[("content-type", content_type)], Some(body))
+    }
+
+    /// Posts a file of any size, and waits for its answer as long as it takes.
+    pub fn post_file(&self, path: &str, content_type: &str, file: &Path) -> Result<Answer> {
+        let url = format!("{}{path}", self.base);
+        let body = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let mut request = http::Request::builder().method("POST").uri(&url).header("content-type", content_type);
+        if let Some(key) = &self.bearer {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let request = request.body(body).with_context(|| format!("POST {url}"))?;
+        let request = self.agent.configure_request(request).timeout_global(None).build();
+        let mut response = self.agent.run(request).with_context(|| format!("POST {url}"))?;
+        let text = response.body_mut().with_config().limit(MAX_BODY).read_to_string().with_context(|| format!("POST {url}: body"))?;
+        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), text })
+    }
+
+    /// An answer of any length, to be read piece by piece.
+    pub fn download(&self, path: &str) -> Result<impl Read + use<>> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.agent.get(&url);
+        if let Some(key) = &self.bearer {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let response = request.config().timeout_global(None).build().call().with_context(|| format!("GET {url}"))?;
+        let status = response.status();
+        let mut reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        if !status.is_success() {
+            let mut text = String::new();
+            reader.read_to_string(&mut text).with_context(|| format!("GET {url}: body"))?;
+            bail!("GET {url}: status {status}: {}", text.trim());
+        }
+        Ok(reader)
     }
 
     pub fn delete(&self, path: &str) -> Result<Answer> {

@@ -18,6 +18,10 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
+    pub fn is_python(&self) -> bool {
+        self.path.ends_with(".py")
+    }
+
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
@@ -44,7 +48,7 @@ pub struct Repo {
 const TOPS: &[&str] =
     &["host", "sdk", "tests", "connectors", "wit", "demo", ".ci", ".cargo", "README.md", "Cargo.toml", "clippy.toml", "deny.toml"];
 /// What people write by hand here; `.ci/run` has no ending.
-const ENDINGS: &[&str] = &["rs", "toml", "wit", "md", "json", "txt", "css", "js"];
+const ENDINGS: &[&str] = &["rs", "py", "toml", "wit", "md", "json", "txt", "css", "js"];
 const DATA: &str = "tests/tidy/data/";
 
 impl Repo {

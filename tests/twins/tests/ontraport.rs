@@ -128,6 +128,23 @@ fn an_upsert_matches_e_mail_in_any_case_and_answers_in_two_shapes() {
 }
 
 #[test]
+fn an_update_by_id_moves_the_contact_to_a_free_address() {
+    let bench = Bench::unlimited();
+    let update = |body: Value| bench.json("PUT /1/objects", &body);
+    bench.save(&json!({ "email": "ann@example.com", "firstname": "Ann" }));
+    bench.save(&json!({ "email": "bob@example.com" }));
+    let moved = update(json!({ "objectID": 0, "id": "1", "email": "ann.lee@example.com" }));
+    assert_eq!(moved.json()["data"], json!({ "attrs": { "email": "ann.lee@example.com", "id": "1" } }));
+    assert_eq!((&bench.fields(0)["email"], &bench.fields(0)["fields"]["firstname"]), (&json!("ann.lee@example.com"), &json!("Ann")));
+    assert_eq!(bench.get("/1/object/getByEmail?objectID=0&email=ann%40example.com").status, 404);
+    assert_eq!(bench.get("/1/object/getByEmail?objectID=0&email=ann.lee%40example.com").json()["data"]["id"], "1");
+    assert_eq!(update(json!({ "objectID": 0, "id": "1", "email": "bob@example.com" })).status, 422, "it is somebody else's");
+    assert_eq!(update(json!({ "objectID": 0, "id": "9", "email": "new@example.com" })).status, 404);
+    assert_eq!(update(json!({ "objectID": 0, "email": "new@example.com" })).status, 400, "which one?");
+    assert_eq!((bench.twin.control.count("contacts"), bench.twin.control.count("duplicates")), (2, 0));
+}
+
+#[test]
 fn blanks_wipe_unless_they_are_ignored() {
     let bench = Bench::unlimited();
     bench.save(&json!({ "email": "a@b.co", "firstname": "Ann", "lastname": "Lee" }));

@@ -1,8 +1,11 @@
 //! What a merchant's program does with the host: its public API, one method per need.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use crm_test_support::{Answer, Client};
 use serde_json::{Value, json};
+
+/// Between two looks at work under way.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 pub(crate) struct Merchant {
     client: Client,
@@ -42,13 +45,35 @@ impl Merchant {
     }
 
     pub(crate) fn create_campaign(&self, name: &str, slug: &str, extra_tags: &[&str]) -> Result<String> {
-        let answer = self.client.post("/v1/campaigns", &json!({ "name": name, "slug": slug, "extra_tags": extra_tags }))?;
+        let answer = self.client.post(
+            "/v1/campaigns",
+            &json!({ "name": name, "slug": slug, "commission": { "model": "rev_share", "percent": "25" }, "extra_tags": extra_tags }),
+        )?;
         id(&answer.good().context("create a campaign")?)
     }
 
-    pub(crate) fn import(&self, campaign: &str, csv: &str) -> Result<Value> {
-        let path = format!("/v1/affiliates/import?campaign={campaign}&format=rewardful");
-        self.client.post_text(&path, "text/csv", csv)?.good().context("import affiliates")
+    /// Sends a file; answers the import once every row of it is checked. Nothing is imported yet.
+    pub(crate) fn check_import(&self, campaign: &str, csv: &str) -> Result<Value> {
+        let path = format!("/v1/imports?campaign={campaign}&format=rewardful");
+        let sent = self.client.post_text(&path, "text/csv", csv)?.good().context("send a file of affiliates")?;
+        self.await_import(&id(&sent)?)
+    }
+
+    /// Imports what was checked; answers the import at its end.
+    pub(crate) fn start_import(&self, import: &str) -> Result<Value> {
+        self.client.post(&format!("/v1/imports/{import}/start"), &Value::Null)?.good().context("start the import")?;
+        self.await_import(import)
+    }
+
+    fn await_import(&self, import: &str) -> Result<Value> {
+        loop {
+            let now = self.client.get(&format!("/v1/imports/{import}"))?.good().context("look at the import")?;
+            match now["state"].as_str() {
+                Some("checking" | "running") => std::thread::sleep(LOOK),
+                Some("checked" | "finished") => return Ok(now),
+                _ => bail!("the import did not work: {now}"),
+            }
+        }
     }
 
     pub(crate) fn affiliates(&self, campaign: &str, status: &str, limit: usize) -> Result<Vec<Value>> {
@@ -65,7 +90,7 @@ impl Merchant {
     /// Approves every pending affiliate; how many that were.
     pub(crate) fn approve_all(&self, campaign: &str) -> Result<u64> {
         let answer = self.client.post("/v1/affiliates/approve", &json!({ "campaign": campaign, "all": true }))?;
-        answer.good().context("approve all")?["approved"].as_u64().context("the approval counts nothing")
+        answer.good().context("approve all")?["changed"].as_u64().context("the approval counts nothing")
     }
 
     pub(crate) fn counts(&self) -> Result<Counts> {

@@ -63,20 +63,21 @@ pub(crate) fn campaign(merchant: &Merchant) -> Result<String> {
 
 pub(crate) fn import(merchant: &Merchant, campaign: &str, csv: &str) -> Result<()> {
     say::heading("import demo/rewardful.csv");
-    let did = merchant.import(campaign, csv)?;
-    let of = |name: &str| did[name].as_u64().unwrap_or(0);
-    say::note(&format!("{} rows: {} created, {} duplicates, {} bad", of("rows"), of("created"), of("duplicates"), of("errors")));
-    for remark in did["remarks"].as_array().into_iter().flatten().take(4) {
-        say::note(&format!(
-            "  row {} {}: {} ({})",
-            remark["row"],
-            text(remark, "column"),
-            text(remark, "message"),
-            text(remark, "outcome")
-        ));
+    let checked = merchant.check_import(campaign, csv)?;
+    say::note(&format!("checked, and nothing written: {}", counts(&checked["check"])));
+    for error in checked["first_errors"].as_array().into_iter().flatten().take(4) {
+        say::note(&format!("  row {} {}: {}", error["row"], text(error, "column"), text(error, "message")));
     }
-    ensure!(of("created") > 0, "nothing was imported: {did}");
+    let done = merchant.start_import(&id(&checked)?)?;
+    say::note(&format!("imported: {}", counts(&done["counts"])));
+    ensure!(done["counts"]["created"].as_u64() > Some(0), "nothing was imported: {done}");
+    ensure!(done["counts"] == checked["check"], "the check foretold something else: {checked}, {done}");
     Ok(())
+}
+
+fn counts(counts: &Value) -> String {
+    let of = |name: &str| counts[name].as_u64().unwrap_or(0);
+    format!("{} rows: {} created, {} duplicates, {} bad", of("rows"), of("created"), of("duplicates"), of("errors"))
 }
 
 /// Some affiliates have been contacts for long, with data of their own, and some of those have opted out.

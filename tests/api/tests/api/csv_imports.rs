@@ -3,15 +3,9 @@
 use std::path::Path;
 
 use axum::body::{Body, Bytes};
-use crm_api_tests::{Answer, World};
-use http::{Method, Request, StatusCode};
+use crm_api_tests::World;
+use http::StatusCode;
 use serde_json::{Value, json};
-
-async fn send(world: &World, campaign: &str, kind: &str, body: Body) -> anyhow::Result<Answer> {
-    let request = Request::post(format!("/v1/affiliates/import?campaign={campaign}&format=rewardful"));
-    let request = request.header("authorization", format!("Bearer {}", world.ann.key)).header("content-type", kind);
-    world.send(request.body(body)?).await
-}
 
 /// A body that comes in pieces of this size.
 fn pieces(bytes: &[u8], size: usize) -> Body {
@@ -45,38 +39,75 @@ async fn every_file_gives_what_is_written_beside_it() -> anyhow::Result<()> {
             (form_kind, form_body),
         ];
         for (kind, body) in ways {
-            let world = World::new().await?;
-            let campaign = world.campaign("friends", &[]).await?;
-            let answer = send(&world, &campaign, &kind, body).await?;
-            check(&answer, &expected, &format!("{} as {kind}", path.display()));
-            let listed = world.ann(Method::GET, &format!("/v1/affiliates?campaign={campaign}&limit=100"), Value::Null).await?.json();
-            assert_eq!(listed["data"].as_array().map(Vec::len), Some(expected["created"].as_u64().unwrap_or(0) as usize));
+            check(&expected, &kind, body, &format!("{} as {kind}", path.display())).await?;
         }
     }
-    assert!(files >= 10, "{files} files");
+    assert!(files >= 18, "{files} files");
     Ok(())
 }
 
-fn check(answer: &Answer, expected: &Value, what: &str) {
+/// Imports one file into a new world: checked first, then for good, and both must say the same.
+async fn check(expected: &Value, kind: &str, body: Body, what: &str) -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let campaign = world.campaign("friends", &[]).await?;
+    let format = expected["format"].as_str().expect("a format");
+    let answer = world.upload(&format!("campaign={campaign}&format={format}"), kind, body).await?;
     if let Some(code) = expected["problem"].as_str() {
         assert_eq!(answer.problem(what), code);
-        return;
+        world.at_rest().await;
+        assert_eq!(world.get("/v1/imports").await?["data"], json!([]), "{what}: nothing stays of a file that was refused");
+        return Ok(());
     }
-    assert_eq!(answer.status, StatusCode::OK, "{what}: {}", answer.text);
-    let got = answer.json();
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{what}: {}", answer.text);
+    let id = answer.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(answer.header("location"), format!("/v1/imports/{id}"));
+    world.settle().await?;
+    let checked = world.get(&format!("/v1/imports/{id}")).await?;
+    if expected["state"] == "failed" {
+        assert_eq!((&checked["state"], &checked["trouble"]), (&expected["state"], &expected["trouble"]), "{what}");
+        return Ok(());
+    }
+    assert_eq!(checked["state"], "checked", "{what}: {checked}");
+    assert_eq!(world.get("/v1/affiliates").await?["data"], json!([]), "{what}: a check writes nothing");
+    let foretold = world.rows(&id).await?;
+    world.start(&id).await?;
+    let done = world.get(&format!("/v1/imports/{id}")).await?;
+    assert_eq!(done["state"], "finished", "{what}: {done}");
+    assert_eq!((&checked["check"], &checked["counts"]), (&done["counts"], &done["counts"]), "{what}: the check foretold it");
     for (key, value) in expected.as_object().expect("an object") {
-        if key == "remarks" {
-            let trimmed: Vec<Value> = got["remarks"]
-                .as_array()
-                .expect("remarks")
-                .iter()
-                .map(|r| json!({ "row": r["row"], "outcome": r["outcome"], "column": r["column"] }))
-                .collect();
-            assert_eq!(&Value::from(trimmed), value, "{what}");
-        } else {
-            assert_eq!(&got[key], value, "{what}: {key} in {}", answer.text);
+        match key.as_str() {
+            "format" | "results" | "statuses" | "slugs" => {}
+            "rows" | "created" | "joined" | "duplicates" | "errors" => assert_eq!(&done["counts"][key], value, "{what}: {key}"),
+            _ => assert_eq!(&done[key], value, "{what}: {key} in {done}"),
         }
     }
+    let rows = world.rows(&id).await?;
+    let short = |rows: &[[String; 5]]| -> Vec<Value> {
+        rows.iter().map(|[row, result, _, column, _]| json!([row.parse::<u64>().unwrap_or(0), result, column])).collect()
+    };
+    assert_eq!(short(&foretold), short(&rows), "{what}");
+    if !expected["results"].is_null() {
+        assert_eq!(Value::from(short(&rows)), expected["results"], "{what}");
+    }
+    people(&world, &campaign, expected, what).await
+}
+
+async fn people(world: &World, campaign: &str, expected: &Value, what: &str) -> anyhow::Result<()> {
+    let listed = world.get(&format!("/v1/affiliates?campaign={campaign}&limit=100")).await?;
+    let listed = listed["data"].as_array().cloned().unwrap_or_default();
+    assert_eq!(Some(listed.len() as u64), expected["created"].as_u64(), "{what}");
+    for (status, count) in expected["statuses"].as_object().into_iter().flatten() {
+        let have = listed.iter().filter(|a| a["campaigns"][0]["status"] == *status).count() as u64;
+        assert_eq!(Some(have), count.as_u64(), "{what}: {status}");
+    }
+    if let Some(slugs) = expected["slugs"].as_array() {
+        let mut have: Vec<&Value> = listed.iter().map(|a| &a["slug"]).collect();
+        let mut want: Vec<&Value> = slugs.iter().collect();
+        have.sort_by_key(|v| v.to_string());
+        want.sort_by_key(|v| v.to_string());
+        assert_eq!(have, want, "{what}");
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -84,14 +115,15 @@ async fn importing_a_file_twice_makes_duplicates_and_no_second_affiliates() -> a
     let world = World::new().await?;
     let campaign = world.campaign("friends", &[]).await?;
     let mut file = String::from("Email,First Name,Token\n");
-    for n in 0..700 {
+    for n in 0..2_300 {
         file.push_str(&format!("p{n}@example.com,P{n},token-{n}\n"));
     }
-    let first = send(&world, &campaign, "text/csv", Body::from(file.clone())).await?.json();
-    assert_eq!((first["created"].as_u64(), first["errors"].as_u64()), (Some(700), Some(0)));
-    let second = send(&world, &campaign, "text/csv", Body::from(file)).await?.json();
-    assert_eq!((second["created"].as_u64(), second["duplicates"].as_u64()), (Some(0), Some(700)));
-    assert!(second["remarks"][0]["duplicate_of"].as_str().is_some_and(|id| id.starts_with("aff_")));
+    let first = world.import(&format!("campaign={campaign}"), &file).await?;
+    assert_eq!(first["counts"], json!({ "rows": 2300, "created": 2300, "joined": 0, "duplicates": 0, "errors": 0 }));
+    let second = world.import(&format!("campaign={campaign}"), &file).await?;
+    assert_eq!(second["counts"], json!({ "rows": 2300, "created": 0, "joined": 0, "duplicates": 2300, "errors": 0 }));
+    let rows = world.rows(second["id"].as_str().expect("an id")).await?;
+    assert!(rows.len() == 2_300 && rows.iter().all(|row| row[2].starts_with("aff_")), "each names the affiliate it repeats");
     Ok(())
 }
 
@@ -99,28 +131,35 @@ async fn importing_a_file_twice_makes_duplicates_and_no_second_affiliates() -> a
 async fn states_of_the_old_platform_keep_people_from_being_approved_with_all() -> anyhow::Result<()> {
     let world = World::new().await?;
     let campaign = world.campaign("friends", &[]).await?;
-    let file = "Email,State\na@example.com,active\nb@example.com,disabled\nc@example.com,\n";
-    send(&world, &campaign, "text/csv", Body::from(file)).await?;
-    let did = world.ann(Method::POST, "/v1/affiliates/approve", json!({ "campaign": campaign, "all": true })).await?.json();
-    assert_eq!(did["approved"], 2);
-    let paused = world.ann(Method::GET, "/v1/affiliates?status=paused", Value::Null).await?.json();
+    let file = "Email,Token,State\na@example.com,aaa,active\nb@example.com,bbb,disabled\nc@example.com,ccc,\n";
+    world.import(&format!("campaign={campaign}"), file).await?;
+    let did = world.ann(http::Method::POST, "/v1/affiliates/approve", json!({ "campaign": campaign, "all": true })).await?.json();
+    assert_eq!(did["changed"], 2);
+    let paused = world.get("/v1/affiliates?status=paused").await?;
     assert_eq!(paused["data"][0]["email"], "b@example.com");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_file_over_the_limit_and_a_broken_form_are_refused() -> anyhow::Result<()> {
+async fn a_file_over_the_limit_and_a_broken_form_are_refused_and_leave_nothing() -> anyhow::Result<()> {
     let limits = crm_api::Limits { file_bytes: 1_000, ..crm_api::Limits::default() };
     let world = World::with(limits).await?;
     let campaign = world.campaign("friends", &[]).await?;
+    let query = format!("campaign={campaign}&format=custom");
     let file = format!("Email\n{}", "x@example.com\n".repeat(200));
-    let answer = send(&world, &campaign, "text/csv", Body::from(file)).await?;
+    let answer = world.upload(&query, "text/csv", Body::from(file)).await?;
     assert_eq!((answer.problem("large").as_str(), answer.status), ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE));
     let (kind, body) = form("Email\n".repeat(500).as_bytes());
-    assert_eq!(send(&world, &campaign, &kind, body).await?.problem("large form"), "body_too_large");
+    assert_eq!(world.upload(&query, &kind, body).await?.problem("large form"), "body_too_large");
     let (kind, _) = form(b"");
-    let answer = send(&world, &campaign, &kind, Body::from("--cut\r\nnothing")).await?;
+    let answer = world.upload(&query, &kind, Body::from("--cut\r\nnothing")).await?;
     answer.problem("broken form");
-    assert_eq!(send(&world, &campaign, "multipart/form-data", Body::empty()).await?.problem("no boundary"), "bad_request");
+    assert_eq!(world.upload(&query, "multipart/form-data", Body::empty()).await?.problem("no boundary"), "bad_request");
+    let broken: Vec<Result<Bytes, std::io::Error>> = vec![Ok(Bytes::from("Email\na@example.com\n")), Err(std::io::Error::other("gone"))];
+    let body = Body::from_stream(futures_util::stream::iter(broken));
+    assert_eq!(world.upload(&query, "text/csv", body).await?.problem("broken off"), "bad_request");
+    world.at_rest().await;
+    assert_eq!(world.get("/v1/imports").await?["data"], json!([]));
+    assert_eq!(world.files().await?, Vec::<String>::new());
     Ok(())
 }

@@ -15,12 +15,19 @@ async fn post(world: &World, bearer: &str, path: &str, key: &str, body: &Value) 
 #[tokio::test]
 async fn the_same_request_is_answered_again_without_a_second_effect() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let body = json!({ "name": "Spring", "slug": "spring" });
+    let body = json!({ "name": "Spring", "slug": "spring", "commission": { "model": "rev_share", "percent": "25" } });
     let first = post(&world, &world.ann.key, "/v1/campaigns", "k1", &body).await?;
     let second = post(&world, &world.ann.key, "/v1/campaigns", "k1", &body).await?;
     assert_eq!((first.status, &first.text, first.header("etag")), (second.status, &second.text, second.header("etag")));
     assert_eq!((first.header("idempotency-replayed"), second.header("idempotency-replayed")), ("", "true"));
-    let other = post(&world, &world.ann.key, "/v1/campaigns", "k1", &json!({ "name": "Other", "slug": "other" })).await?;
+    let other = post(
+        &world,
+        &world.ann.key,
+        "/v1/campaigns",
+        "k1",
+        &json!({ "name": "Other", "slug": "other", "commission": { "model": "rev_share", "percent": "25" } }),
+    )
+    .await?;
     assert_eq!(other.problem("other body"), "idempotency_mismatch");
     // A refusal is kept too, and comes with the id of the request that repeats it.
     let taken = post(&world, &world.ann.key, "/v1/campaigns", "k2", &body).await?;
@@ -36,7 +43,7 @@ async fn the_same_request_is_answered_again_without_a_second_effect() -> anyhow:
 #[tokio::test]
 async fn keys_belong_to_an_organization_and_a_route() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let body = json!({ "name": "Spring", "slug": "spring" });
+    let body = json!({ "name": "Spring", "slug": "spring", "commission": { "model": "rev_share", "percent": "25" } });
     assert_eq!(post(&world, &world.ann.key, "/v1/campaigns", "k1", &body).await?.status, 201);
     let theirs = post(&world, &world.bob.key, "/v1/campaigns", "k1", &body).await?;
     assert_eq!((theirs.status.as_u16(), theirs.header("idempotency-replayed")), (201, ""));
@@ -49,7 +56,7 @@ async fn keys_belong_to_an_organization_and_a_route() -> anyhow::Result<()> {
 #[tokio::test]
 async fn many_at_once_have_one_effect() -> anyhow::Result<()> {
     let world = std::sync::Arc::new(World::new().await?);
-    let body = json!({ "name": "Spring", "slug": "spring" });
+    let body = json!({ "name": "Spring", "slug": "spring", "commission": { "model": "rev_share", "percent": "25" } });
     let tasks: Vec<_> = (0..64)
         .map(|_| {
             let (world, body) = (world.clone(), body.clone());
@@ -73,7 +80,7 @@ async fn many_at_once_have_one_effect() -> anyhow::Result<()> {
 #[tokio::test]
 async fn after_a_day_a_key_is_free_again_and_old_ones_are_cleared() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let body = |n: u32| json!({ "name": "Spring", "slug": format!("spring-{n}") });
+    let body = |n: u32| json!({ "name": "Spring", "slug": format!("spring-{n}"), "commission": { "model": "rev_share", "percent": "25" } });
     for n in 0..20 {
         post(&world, &world.ann.key, "/v1/campaigns", &format!("old{n}"), &body(n)).await?;
     }
@@ -91,7 +98,7 @@ async fn after_a_day_a_key_is_free_again_and_old_ones_are_cleared() -> anyhow::R
 #[tokio::test]
 async fn a_key_left_running_by_a_lost_process_is_taken_over_in_time() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let body = json!({ "name": "Spring", "slug": "spring" });
+    let body = json!({ "name": "Spring", "slug": "spring", "commission": { "model": "rev_share", "percent": "25" } });
     post(&world, &world.ann.key, "/v1/campaigns", "k1", &body).await?;
     // What a process leaves behind that dies between mark and answer.
     let kept = world.ctx.store.page(&world.ann.organization, crm_store::model::Kind::Idempotency, None, 10).await?;

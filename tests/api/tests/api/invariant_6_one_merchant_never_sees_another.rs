@@ -11,6 +11,11 @@ struct Things {
     campaign: String,
     affiliate: String,
     sync: String,
+    import: String,
+    endpoint: String,
+    delivery: String,
+    invite: String,
+    key: String,
 }
 
 impl Things {
@@ -21,6 +26,13 @@ impl Things {
             "campaigns" => Some(&self.campaign),
             "affiliates" => Some(&self.affiliate),
             "syncs" => Some(&self.sync),
+            "imports" => Some(&self.import),
+            "webhook-endpoints" => Some(&self.endpoint),
+            "webhook-deliveries" => Some(&self.delivery),
+            "invites" => Some(&self.invite),
+            "api-keys" => Some(&self.key),
+            // Nobody but the operator finds anything here.
+            "admin" => Some(&self.campaign),
             _ => None,
         }
     }
@@ -44,12 +56,20 @@ fn absent(id: &str) -> String {
 fn body(operation: &str, things: &Things) -> Option<Value> {
     Some(match operation {
         "create_affiliate" => json!({ "campaign": things.campaign, "email": "x@example.com" }),
-        "approve_affiliates" => json!({ "ids": [things.affiliate] }),
+        "approve_affiliates" | "reject_affiliates" | "pause_affiliates" | "remove_affiliates" => json!({ "ids": [things.affiliate] }),
+        "erase_affiliate" => json!({ "confirm": "zoe@example.com" }),
+        "create_invites" => json!({ "campaign": things.campaign, "people": [{ "email": "x@example.com" }] }),
+        "join_campaign" => json!({ "campaign": things.campaign }),
+        "update_affiliate" => json!({ "first": "taken over" }),
+        "set_override" => json!({ "off": true }),
+        "resync_connection" => json!({ "all": true }),
         "preview_sync" => json!({ "connection": things.connection, "person": { "email": "x@example.com" } }),
         "start_authorization_with" => json!({ "connection": things.connection }),
         "retry_sync" => json!({ "mode": "start" }),
         "prepare_connection" => json!({ "apply": true }),
-        "update_connection" | "update_campaign" => json!({ "name": "taken over" }),
+        "update_connection" | "update_campaign" | "update_api_key" => json!({ "name": "taken over" }),
+        "create_organization_key" | "create_organization" => json!({ "name": "mine", "scope": "read" }),
+        "update_webhook_endpoint" => json!({ "url": "https://bob.example.com/" }),
         _ => return None,
     })
 }
@@ -63,6 +83,17 @@ const NAMES_NOTHING: &[&str] = &[
     "create_campaign",
     "list_campaigns",
     "authorization_callback",
+    "create_webhook_endpoint",
+    "list_webhook_endpoints",
+    "list_event_types",
+    "get_organization",
+    "update_organization",
+    "create_api_key",
+    "list_api_keys",
+    "list_audit_log",
+    "export_audit_log",
+    "create_organization",
+    "list_organizations",
 ];
 
 #[tokio::test]
@@ -74,12 +105,26 @@ async fn invariant_6_another_organizations_ids_are_as_absent_as_unknown_ones() -
     world.ann(Method::POST, &format!("/v1/affiliates/{affiliate}/approve"), Value::Null).await?;
     let syncs = world.ann(Method::GET, "/v1/syncs", Value::Null).await?.json();
     let sync = syncs["data"][0]["id"].as_str().expect("a sync").to_owned();
-    let theirs = Things { connection, campaign, affiliate, sync };
+    let imported = world.checked(&format!("campaign={campaign}&format=custom"), "Email\nimported@example.com\n").await?;
+    let endpoint = world.ann(Method::POST, "/v1/webhook-endpoints", json!({ "url": "https://ann.example.com/" })).await?.json();
+    let endpoint = endpoint["id"].as_str().expect("an endpoint").to_owned();
+    let delivery = world.ann(Method::POST, &format!("/v1/webhook-endpoints/{endpoint}/test"), Value::Null).await?.json();
+    let delivery = delivery["id"].as_str().expect("a delivery").to_owned();
+    let people = json!({ "campaign": campaign, "people": [{ "email": "max@example.com" }] });
+    let invites = world.ann(Method::POST, "/v1/invites", people).await?.json();
+    let invite = invites["results"][0]["invite"].as_str().expect("an invite").to_owned();
+    let theirs =
+        Things { connection, campaign, affiliate, sync, import: imported, endpoint, delivery, invite, key: world.ann.key_id.clone() };
     let nobodys = Things {
         connection: absent(&theirs.connection),
         campaign: absent(&theirs.campaign),
         affiliate: absent(&theirs.affiliate),
         sync: absent(&theirs.sync),
+        import: absent(&theirs.import),
+        endpoint: absent(&theirs.endpoint),
+        delivery: absent(&theirs.delivery),
+        key: absent(&theirs.key),
+        invite: absent(&theirs.invite),
     };
     let before = snapshot(&world, &theirs).await?;
 
@@ -93,7 +138,11 @@ async fn invariant_6_another_organizations_ids_are_as_absent_as_unknown_ones() -
             let mut tried = 0;
             let mut attempts: Vec<(String, String, Option<Value>, Option<Value>)> = Vec::new();
             if path.contains("{id}") {
-                let fill = |things: &Things| things.of_path(path).map(|t| path.replace("{id}", t).replace("{picker}", "list"));
+                let fill = |things: &Things| {
+                    things
+                        .of_path(path)
+                        .map(|t| path.replace("{id}", t).replace("{picker}", "list").replace("{connection}", &things.connection))
+                };
                 let (a, b) = (fill(&theirs).expect("a resource"), fill(&nobodys).expect("a resource"));
                 attempts.push((a, b, body(id, &theirs), body(id, &nobodys)));
             } else if let (Some(a), Some(b)) = (body(id, &theirs), body(id, &nobodys)) {
@@ -110,7 +159,7 @@ async fn invariant_6_another_organizations_ids_are_as_absent_as_unknown_ones() -
                 }
             }
             for (a, b, body_a, body_b) in attempts {
-                let (a, b) = if id == "import_affiliates" {
+                let (a, b) = if matches!(id, "create_import" | "create_invites_from_file") {
                     (import(&world, &a).await?, import(&world, &b).await?)
                 } else {
                     (
@@ -173,6 +222,11 @@ async fn snapshot(world: &World, things: &Things) -> anyhow::Result<Vec<Value>> 
         format!("/v1/campaigns/{}", things.campaign),
         format!("/v1/affiliates/{}", things.affiliate),
         format!("/v1/syncs/{}", things.sync),
+        format!("/v1/webhook-endpoints/{}", things.endpoint),
+        format!("/v1/webhook-deliveries/{}", things.delivery),
+        format!("/v1/imports/{}", things.import),
+        format!("/v1/invites/{}", things.invite),
+        "/v1/invites".to_owned(),
         "/v1/affiliates".to_owned(),
     ] {
         all.push(world.ann(Method::GET, &path, Value::Null).await?.json());

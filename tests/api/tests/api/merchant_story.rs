@@ -114,16 +114,22 @@ async fn connect_pick_approve_preview_disconnect() -> anyhow::Result<()> {
 
     // Campaign, affiliate, approval.
     let campaign = world.campaign("spring-sale", &["Spring"]).await?;
-    let taken = world.ann(Method::POST, "/v1/campaigns", json!({ "name": "x", "slug": "Spring-Sale" })).await?;
+    let taken = world
+        .ann(
+            Method::POST,
+            "/v1/campaigns",
+            json!({ "name": "x", "slug": "Spring-Sale", "commission": { "model": "rev_share", "percent": "25" } }),
+        )
+        .await?;
     assert_eq!((taken.problem("slug").as_str(), taken.json()["field"].as_str()), ("already_exists", Some("slug")));
     let affiliate = world.affiliate(&campaign, "Zoë.Müller@Example.com").await?;
     let again = world.ann(Method::POST, "/v1/affiliates", json!({ "campaign": campaign, "email": "zoë.müller@example.COM" })).await?;
     assert_eq!((again.problem("twice").as_str(), again.json()["existing"].as_str()), ("already_exists", Some(affiliate.as_str())));
     let did = world.ann(Method::POST, "/v1/affiliates/approve", json!({ "campaign": campaign, "all": true })).await?;
     assert_eq!(did.status, StatusCode::ACCEPTED);
-    assert_eq!(did.json(), json!({ "approved": 1, "already": 0, "syncs": 1, "folded": 0 }));
+    assert_eq!(did.json(), json!({ "changed": 1, "already": 0, "syncs": 1, "folded": 0 }));
     let once_more = world.ann(Method::POST, &format!("/v1/affiliates/{affiliate}/approve"), Value::Null).await?;
-    assert_eq!(once_more.json(), json!({ "approved": 0, "already": 1, "syncs": 0, "folded": 0 }));
+    assert_eq!(once_more.json(), json!({ "changed": 0, "already": 1, "syncs": 0, "folded": 0 }));
 
     // The sync, waiting for a worker.
     let list = world.ann(Method::GET, &format!("/v1/syncs?connection={id}&state=pending&affiliate={affiliate}"), Value::Null).await?.json();
@@ -188,16 +194,19 @@ async fn tags_of_all_campaigns_of_a_person_are_known_to_each_job() -> anyhow::Re
     let world = World::new().await?;
     world.connect().await?;
     let (one, two) = (world.campaign("one-one", &["One"]).await?, world.campaign("two-two", &["Two"]).await?);
-    for campaign in [&one, &two] {
-        let affiliate = world.affiliate(campaign, "zoe@example.com").await?;
-        world.ann(Method::POST, &format!("/v1/affiliates/{affiliate}/approve"), Value::Null).await?;
-    }
+    let affiliate = world.affiliate(&one, "zoe@example.com").await?;
+    world.ann(Method::POST, &format!("/v1/affiliates/{affiliate}/approve"), Value::Null).await?;
+    let taken = world.ann(Method::POST, "/v1/affiliates", json!({ "campaign": two, "email": "ZOE@example.com" })).await?;
+    assert_eq!(taken.json()["existing"], affiliate, "one person is one affiliate: {}", taken.text);
+    let joined =
+        world.ann(Method::POST, &format!("/v1/affiliates/{affiliate}/campaigns"), json!({ "campaign": two, "approve": true })).await?;
+    assert_eq!(joined.json()["campaigns"][1]["status"], "approved", "{}", joined.text);
     let jobs = world.ctx.store.jobs(&world.ann.organization, &crm_store::model::JobFilter::default(), None, 10).await?;
     let newest = jobs.first().expect("a job");
     assert_eq!(newest.new.set, ["Rekomi affiliate", "Two"]);
     assert_eq!(newest.new.all, ["Rekomi affiliate", "One", "Two"]);
     assert_eq!(newest.new.exclusive, "acme:acct-7/zoe@example.com");
-    assert_eq!(newest.new.dedupe, format!("{}/{two}/zoe@example.com", newest.new.lane));
+    assert_eq!(newest.new.dedupe, format!("{}/{two}/{affiliate}", newest.new.lane));
     assert!(jobs.iter().all(|j| j.new.who.last.is_none() && j.new.who.first.as_deref() == Some("Zoë")));
     Ok(())
 }
@@ -212,9 +221,9 @@ async fn approving_many_is_in_pages_and_counts_right() -> anyhow::Result<()> {
         ids.push(world.affiliate(&campaign, &format!("p{n}@example.com")).await?);
     }
     let some = world.ann(Method::POST, "/v1/affiliates/approve", json!({ "ids": &ids[..5] })).await?.json();
-    assert_eq!(some, json!({ "approved": 5, "already": 0, "syncs": 5, "folded": 0 }));
+    assert_eq!(some, json!({ "changed": 5, "already": 0, "syncs": 5, "folded": 0 }));
     let rest = world.ann(Method::POST, "/v1/affiliates/approve", json!({ "campaign": campaign, "all": true })).await?.json();
-    assert_eq!(rest, json!({ "approved": 145, "already": 0, "syncs": 145, "folded": 0 }));
+    assert_eq!(rest, json!({ "changed": 145, "already": 0, "syncs": 145, "folded": 0 }));
     // Every page, once.
     let (mut seen, mut cursor) = (std::collections::BTreeSet::new(), String::new());
     loop {
@@ -248,6 +257,8 @@ async fn a_revoked_key_is_refused_at_once() -> anyhow::Result<()> {
     assert_eq!(world.ann(Method::GET, "/v1/connections", Value::Null).await?.status, StatusCode::OK);
     let keys = crm_sync::services::keys::list_keys(&world.ctx, &world.ann.organization).await?;
     assert_eq!(keys.len(), 2);
+    // Somebody else may still write, or it could not be revoked.
+    crm_sync::services::keys::create_key(&world.ctx, &world.ann.organization, "other", crm_sync::domain::KeyScope::ReadWrite).await?;
     assert!(crm_sync::services::keys::revoke(&world.ctx, &world.bob.organization, &world.ann.key_id).await.is_err());
     crm_sync::services::keys::revoke(&world.ctx, &world.ann.organization, &world.ann.key_id).await?;
     assert_eq!(world.ann(Method::GET, "/v1/connections", Value::Null).await?.problem("revoked"), "unauthorized");

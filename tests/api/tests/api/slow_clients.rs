@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crm_api::{Limits, Shutdown, Timeouts};
+use crm_api::{Limits, Serving, Shutdown, Timeouts};
 use crm_api_tests::World;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,7 +30,7 @@ async fn server(connections: usize) -> anyhow::Result<Server> {
         let _either_way = stopped.await;
     })
     .grace(Duration::from_secs(5));
-    let served = tokio::spawn(crm_api::serve_with(listener, world.router.clone(), timeouts, shutdown));
+    let served = tokio::spawn(crm_api::serve_with(listener, world.router.clone(), Serving { timeouts, ..Serving::default() }, shutdown));
     Ok(Server { address, world, stop: Some(stop), served })
 }
 
@@ -75,9 +75,7 @@ async fn clients_that_send_half_a_body_are_answered_408() -> anyhow::Result<()> 
     let server = server(64).await?;
     let key = server.world.ann.key.clone();
     let campaign = server.world.campaign("friends", &[]).await?;
-    for (path, kind) in
-        [("/v1/campaigns".to_owned(), "application/json"), (format!("/v1/affiliates/import?campaign={campaign}"), "text/csv")]
-    {
+    for (path, kind) in [("/v1/campaigns".to_owned(), "application/json"), (format!("/v1/imports?campaign={campaign}"), "text/csv")] {
         let mut stream = TcpStream::connect(server.address).await?;
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: {kind}\r\ncontent-length: 100\r\n\r\nEmail"
@@ -113,7 +111,7 @@ async fn shutting_down_finishes_requests_under_way_and_takes_no_new_ones() -> an
     let mut server = server(64).await?;
     let key = server.world.ann.key.clone();
     let mut stream = TcpStream::connect(server.address).await?;
-    let body = r#"{"name":"n","slug":"spring"}"#;
+    let body = r#"{"name":"n","slug":"spring","commission":{"model":"rev_share","percent":"25"}}"#;
     let head = format!(
         "POST /v1/campaigns HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
         body.len()

@@ -70,7 +70,7 @@ async fn measure(jobs: usize, base: &str) -> Result<String> {
     let workers = Workers::start(bench.context.clone());
     loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let counts = bench.store.counts(&bench.organization, None).await?;
+        let counts = bench.store.counts(&bench.organization, "con_", None).await?;
         ensure!(counts.failed == 0, "{} syncs failed", counts.failed);
         if counts.succeeded == jobs as u64 {
             break;

@@ -7,9 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use crm_test_support::run_logged;
 use serde_json::Value;
-
-use crate::command;
 
 const LIMIT: Duration = Duration::from_secs(600);
 const PACKAGE: &str = include_str!("../../ghost/package.json");
@@ -65,16 +64,16 @@ fn install(root: &Path, version: &str, integrity: &str) -> Result<()> {
         command.current_dir(root).args(args);
         command
     };
-    command::run(npm(&["ci", "--no-audit", "--no-fund"]), &log, LIMIT).context("npm must be on the PATH, and its registry in reach")?;
+    run_logged(npm(&["ci", "--no-audit", "--no-fund"]), &log, LIMIT).context("npm must be on the PATH, and its registry in reach")?;
     let answer = root.join("ghost.json");
-    command::run(npm(&["pack", &format!("ghost@{version}"), "--json"]), &answer, LIMIT)?;
+    run_logged(npm(&["pack", &format!("ghost@{version}"), "--json"]), &answer, LIMIT)?;
     // A file's checksum cannot be in package-lock.json without its dependencies, which npm must not install.
     let said = fs::read_to_string(&answer)?;
     let now = said.lines().find(|line| line.contains("\"integrity\"")).unwrap_or_default().trim();
     ensure!(said.contains(integrity), "the registry's ghost {version} is another file than {integrity}: {now}");
     let mut tar = Command::new("tar");
     tar.current_dir(root).args(["xzf", &format!("ghost-{version}.tgz"), "--strip-components=1", "-C", "ghost"]);
-    command::run(tar, &log, LIMIT)?;
+    run_logged(tar, &log, LIMIT)?;
     let mut pnpm = Command::new(node(root));
     pnpm.current_dir(&ghost).arg(root.join("node_modules/pnpm/bin/pnpm.mjs"));
     pnpm.args(["install", "--prod", "--frozen-lockfile", "--ignore-scripts", "--reporter", "append-only", "--store-dir"]);
@@ -82,7 +81,7 @@ fn install(root: &Path, version: &str, integrity: &str) -> Result<()> {
     for kind in ["DATA", "CACHE", "STATE"] {
         pnpm.env(format!("XDG_{kind}_HOME"), root.join("pnpm"));
     }
-    command::run(pnpm, &log, LIMIT)?;
+    run_logged(pnpm, &log, LIMIT)?;
     let entry = ghost.join("node_modules/better-sqlite3/lib/index.js");
     // Not written over: it may be one file with the store's.
     fs::remove_file(&entry).context("better-sqlite3 has no lib/index.js")?;

@@ -54,7 +54,7 @@ impl Merchant {
 
     /// Approves everybody for a new campaign, whose name is its tag as well.
     pub(crate) fn approve(&self, people: &[Person], campaign: &str) -> Result<()> {
-        let made = json!({ "name": campaign, "slug": campaign.to_lowercase(), "extra_tags": [campaign] });
+        let made = json!({ "name": campaign, "slug": campaign.to_lowercase(), "commission": { "model": "rev_share", "percent": "25" }, "extra_tags": [campaign] });
         let made = self.client.post("/v1/campaigns", &made)?.good()?;
         for person in people {
             let body = json!({ "campaign": made["id"], "email": person.email, "full": person.full });

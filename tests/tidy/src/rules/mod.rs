@@ -3,6 +3,7 @@
 pub(crate) mod edges;
 mod edges_table;
 mod invariants;
+mod schemas;
 mod shape;
 mod vendors;
 mod wit;
@@ -13,7 +14,7 @@ use crate::{Finding, Repo};
 /// Every rule that looks at texts.
 pub(crate) fn text(repo: &Repo) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for rule in [shape::check, words::check, vendors::check, wit::check, invariants::check] {
+    for rule in [shape::check, words::check, vendors::check, wit::check, invariants::check, schemas::check] {
         rule(repo, &mut findings);
     }
     findings

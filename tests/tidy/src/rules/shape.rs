@@ -1,4 +1,4 @@
-//! Files: each opens with `//!`, none is too long, none is a grab-bag.
+//! Files: each opens with `//!` (Python: with a docstring), none is too long, none is a grab-bag.
 
 use crate::{Finding, Repo};
 
@@ -6,13 +6,19 @@ const CODE: &[&str] = &["host", "sdk", "tests", "connectors"];
 const CEILING: usize = 400;
 /// `lib.rs` of a connector: one vendor's calls, readable in one sitting.
 const CONNECTOR_CEILING: usize = 250;
-const GRAB_BAGS: &[&str] = &["utils.rs", "util.rs", "helpers.rs", "misc.rs", "common.rs"];
+const GRAB_BAGS: &[&str] =
+    &["utils.rs", "util.rs", "helpers.rs", "misc.rs", "common.rs", "utils.py", "util.py", "helpers.py", "misc.py", "common.py"];
 
 pub(crate) fn check(repo: &Repo, findings: &mut Vec<Finding>) {
-    for source in repo.sources.iter().filter(|s| s.is_rust() && s.below(CODE)) {
+    for source in repo.sources.iter().filter(|s| (s.is_rust() || s.is_python()) && s.below(CODE)) {
         let mut find = |line, rule, say| findings.push(Finding { path: source.path.clone(), line, rule, say });
-        if !source.text.trim_start().starts_with("//!") {
-            find(1, "opening", "opens without `//!`: say what this room is for and what it must not touch".to_owned());
+        let opening = if source.is_rust() { "//!" } else { "\"\"\"" };
+        if !source.text.trim_start().starts_with(opening) {
+            find(
+                1,
+                "opening",
+                "opens without `//!` (Python: a docstring): say what this room is for and what it must not touch".to_owned(),
+            );
         }
         let ceiling = if source.path.starts_with("connectors/") && source.name() == "lib.rs" { CONNECTOR_CEILING } else { CEILING };
         let lines = source.text.lines().count();
@@ -41,6 +47,8 @@ mod tests {
         assert!(rules("host/a/src/x.rs", "//! For x.\n").is_empty());
         assert_eq!(rules("host/a/src/x.rs", "use x;\n"), ["opening"]);
         assert_eq!(rules("tests/x.rs", ""), ["opening"]);
+        assert!(rules("tests/x.py", "\"\"\"For x.\"\"\"\n").is_empty());
+        assert_eq!(rules("tests/x.py", "import x\n"), ["opening"]);
         assert!(rules("demo/x.rs", "").is_empty());
     }
 

@@ -54,6 +54,13 @@ pub(crate) enum Saved {
     Updated { id: u64, changed: Vec<(String, String)> },
 }
 
+pub(crate) enum Changed {
+    Done(Vec<(String, String)>),
+    Absent,
+    /// The new e-mail is another contact's.
+    Taken,
+}
+
 #[derive(Default)]
 pub(crate) struct Account {
     /// Contact `n` is at `n - 1`; a removed one leaves a gap, since ids are never used again.
@@ -94,6 +101,27 @@ impl Account {
         }
         self.contacts.push(Some(Contact { id, email, fields: kept, tags: BTreeSet::new() }));
         id
+    }
+
+    /// Changes the contact of this id, its e-mail included. Blank values wipe.
+    pub(crate) fn change(&mut self, id: u64, fields: Fields) -> Changed {
+        let Some(before) = self.email_of(id).map(normal) else { return Changed::Absent };
+        let mut changed = Vec::new();
+        if let Some(email) = fields.email.as_deref().map(str::trim).filter(|email| !email.is_empty()) {
+            if self.ids_of(email).iter().any(|other| *other != id) {
+                return Changed::Taken;
+            }
+            if let Some(ids) = self.by_email.get_mut(&before) {
+                ids.retain(|other| *other != id);
+            }
+            self.by_email.entry(normal(email)).or_default().push(id);
+            if let Some(contact) = slot(id).and_then(|i| self.contacts.get_mut(i)).and_then(Option::as_mut) {
+                contact.email = email.to_owned();
+            }
+            changed.push(("email".to_owned(), email.to_owned()));
+        }
+        changed.extend(self.update(id, fields, false));
+        Changed::Done(changed)
     }
 
     fn update(&mut self, id: u64, fields: Fields, ignore_blanks: bool) -> Vec<(String, String)> {

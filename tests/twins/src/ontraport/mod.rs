@@ -106,6 +106,7 @@ pub(crate) mod at {
     pub(crate) const INSERT: usize = 14;
     pub(crate) const SEQUENCES: usize = 15;
     pub(crate) const CAMPAIGNS: usize = 16;
+    pub(crate) const UPDATE: usize = 17;
 }
 
 static ROUTES: &[Route] = &[
@@ -126,6 +127,7 @@ static ROUTES: &[Route] = &[
     route!(POST, "/1/Contacts", Save),
     route!(GET, "/1/Sequences", Other),
     route!(GET, "/1/CampaignBuilderItems", Other),
+    route!(PUT, "/1/objects", Other),
 ];
 
 impl Vendor for Ontraport {

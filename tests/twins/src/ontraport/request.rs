@@ -26,6 +26,7 @@ pub struct Request(pub(super) Asked);
 pub(crate) enum Asked {
     Save { fields: Fields, ignore_blanks: bool },
     Insert(Fields),
+    Update { id: u64, fields: Fields },
     TagByName { ids: Vec<u64>, names: Vec<String>, attach: bool },
     TagById { ids: Vec<u64>, tags: Vec<u64>, attach: bool },
     Holders { tag: TagRef, paging: Paging },
@@ -59,7 +60,7 @@ impl Asked {
             Self::Save { fields, .. } | Self::Insert(fields) => fields.email.as_deref().map_or(Whom::Nobody, Whom::Email),
             Self::TagByName { ids, .. } | Self::TagById { ids, .. } => ids.first().map_or(Whom::Nobody, |id| Whom::Id(*id)),
             Self::ByEmail { email, .. } => Whom::Email(email),
-            Self::Contact(id) => Whom::Id(*id),
+            Self::Contact(id) | Self::Update { id, .. } => Whom::Id(*id),
             _ => Whom::Nobody,
         }
     }
@@ -82,6 +83,11 @@ fn try_read(route: usize, query: &str, headers: &HeaderMap, body: &[u8]) -> Resu
             let ignore_blanks = body.remove("ignore_blanks").is_some_and(|v| truthy(&v));
             let fields = fields(body)?;
             if route == at::SAVE { Asked::Save { fields, ignore_blanks } } else { Asked::Insert(fields) }
+        }
+        at::UPDATE => {
+            let mut body = contact_body(headers, body)?;
+            let id = body.remove("id").and_then(|v| scalar(&v)).and_then(|v| v.parse().ok()).ok_or_else(malformed)?;
+            Asked::Update { id, fields: fields(body)? }
         }
         at::ATTACH_NAMES | at::DETACH_NAMES => {
             let attach = route == at::ATTACH_NAMES;

@@ -1,5 +1,5 @@
 //! Commands that fetch and unpack, with a limit of time and their output kept. Nothing that goes on running: that is
-//! `crm_test_support::Process`.
+//! [`crate::Process`].
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 /// Runs it to its end, its output appended to `log`.
-pub(crate) fn run(mut command: Command, log: &Path, limit: Duration) -> Result<()> {
+///
+/// # Errors
+/// When it cannot be started, fails, or takes longer than `limit`: with the end of the log.
+pub fn run_logged(mut command: Command, log: &Path, limit: Duration) -> Result<()> {
     let what = command.get_program().to_string_lossy().into_owned();
     let out = OpenOptions::new().create(true).append(true).open(log).with_context(|| format!("cannot write {}", log.display()))?;
     let errors = out.try_clone().context("cannot share the log file")?;

@@ -220,18 +220,17 @@ async fn write(ctx: &Context, record: &RecordKey, expect: u64, kept: Option<&Kep
     ctx.store.commit(vec![put], Vec::new()).await.map(|_| ())
 }
 
+fn expired(record: &Record, now: u64) -> bool {
+    serde_json::from_str::<Kept>(&record.json).is_ok_and(|kept| now.saturating_sub(kept.at) >= LIFETIME_MS)
+}
+
 /// Each new key clears some expired ones behind it, so that they cannot pile up.
 async fn sweep(ctx: &Context, record: &RecordKey, now: u64) {
     let Ok(records) = ctx.store.page(&record.organization, Kind::Idempotency, Some(&record.id), EXPIRED_LOOKED_AT).await else { return };
-    let expired =
-        records.into_iter().filter(|r| serde_json::from_str::<Kept>(&r.json).is_ok_and(|k| now.saturating_sub(k.at) >= LIFETIME_MS));
-    let puts: Vec<Put> = expired
-        .map(|r| Put {
-            record: RecordKey { organization: r.organization, kind: r.kind, id: r.id },
-            expect: Some(r.version),
-            json: None,
-            unique: Vec::new(),
-        })
+    let puts: Vec<Put> = records
+        .into_iter()
+        .filter(|record| expired(record, now))
+        .map(|r| Put::delete(RecordKey { organization: r.organization, kind: r.kind, id: r.id }, Some(r.version)))
         .collect();
     if !puts.is_empty()
         && let Err(error) = ctx.store.commit(puts, Vec::new()).await
@@ -243,10 +242,7 @@ async fn sweep(ctx: &Context, record: &RecordKey, now: u64) {
 /// Deletes every kept answer that is older than a day, also of organizations that send nothing any more. Answers how many.
 pub async fn expire_answers(context: &Context) -> Result<u64, ServiceError> {
     let now = context.now();
-    let expired = |record: &Record| {
-        let kept = serde_json::from_str::<Kept>(&record.json);
-        kept.is_ok_and(|kept| now.saturating_sub(kept.at) >= LIFETIME_MS)
-    };
+    let expired = |record: &Record| expired(record, now);
     // The operator's lie outside all organizations.
     let mut gone = records::delete_where(context, "", Kind::Idempotency, expired).await?;
     let mut after = None::<String>;

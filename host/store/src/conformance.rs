@@ -79,22 +79,14 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// A job for tests: ids `job_<n>`, one e-mail per n unless given.
 pub fn job(n: u64, organization: &str, lane: &str, email: &str) -> NewJob {
     NewJob {
-        id: format!("job_{n:020}"),
-        organization: organization.to_owned(),
-        lane: lane.to_owned(),
         campaign: "cmp_1".into(),
         affiliate: format!("aff_{email}"),
-        purpose: Purpose::Sync,
         dedupe: format!("{lane}/cmp_1/{email}"),
         exclusive: format!("{lane}/{email}"),
-        due: 0,
-        created: 0,
         who: crm_contract::types::Person { email: email.to_owned(), ..Default::default() },
         set: vec!["tag".into()],
-        clear: Vec::new(),
         all: vec!["tag".into()],
-        scope: String::new(),
-        payload: None,
+        ..NewJob::new(format!("job_{n:020}"), organization, lane, Purpose::Sync, 0)
     }
 }
 

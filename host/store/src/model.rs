@@ -60,6 +60,13 @@ pub struct Put {
     pub unique: Vec<(String, String)>,
 }
 
+impl Put {
+    /// Deletes a document, and lets go of its names. `expect` as in a write.
+    pub fn delete(record: RecordKey, expect: Option<u64>) -> Self {
+        Self { record, expect, json: None, unique: Vec::new() }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RecordKey {
     pub organization: String,
@@ -107,6 +114,28 @@ pub struct NewJob {
 }
 
 impl NewJob {
+    /// A job with nothing to say yet: due at once, deduplicated by its own id, excluding nothing.
+    pub fn new(id: String, organization: impl Into<String>, lane: impl Into<String>, purpose: Purpose, now: u64) -> Self {
+        Self {
+            dedupe: id.clone(),
+            id,
+            organization: organization.into(),
+            lane: lane.into(),
+            campaign: String::new(),
+            affiliate: String::new(),
+            purpose,
+            exclusive: String::new(),
+            due: now,
+            created: now,
+            who: Person::default(),
+            set: Vec::new(),
+            clear: Vec::new(),
+            all: Vec::new(),
+            scope: String::new(),
+            payload: None,
+        }
+    }
+
     /// Under which lane what is known of its contact is kept.
     pub fn contact_lane(&self) -> String {
         contact_lane(&self.lane, &self.scope)
@@ -169,6 +198,32 @@ pub struct Job {
     pub forget_before: u32,
     /// A write's outcome is unknown: reads are then sent afresh.
     pub after_unknown: bool,
+}
+
+impl Job {
+    /// As it stands when it is enqueued.
+    pub fn newborn(new: NewJob) -> Self {
+        let (due, updated) = (new.due, new.created);
+        Self {
+            new,
+            state: JobState::Pending,
+            burnt: 0,
+            attempts: 0,
+            faults: 0,
+            due,
+            resume: None,
+            waiting_since: None,
+            standing: None,
+            warnings: Vec::new(),
+            trouble: None,
+            failed_step: None,
+            prepared_again: false,
+            updated,
+            finished: None,
+            forget_before: 0,
+            after_unknown: false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

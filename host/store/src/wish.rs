@@ -87,7 +87,6 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::rows::tables::newborn;
 
     fn wish(email: &str, previous: Option<&str>) -> NewJob {
         let mut new = crate::conformance::job(1, "o", "con_1", email);
@@ -98,7 +97,7 @@ mod tests {
     /// A job on its way: two attempts made, the vendor had accepted it once.
     fn under_way(new: NewJob) -> Job {
         let (resume, failed_step) = (Some("r".to_owned()), Some("save".to_owned()));
-        let moving = Job { state: JobState::Retrying, burnt: 2, attempts: 3, faults: 1, after_unknown: true, ..newborn(new) };
+        let moving = Job { state: JobState::Retrying, burnt: 2, attempts: 3, faults: 1, after_unknown: true, ..Job::newborn(new) };
         Job { resume, failed_step, waiting_since: Some(7), prepared_again: true, forget_before: 1, ..moving }
     }
 
@@ -243,7 +242,7 @@ mod tests {
     #[test]
     fn only_a_sync_that_succeeded_leaves_an_address() {
         let (a, b) = ("a@x.example", "b@x.example");
-        let job = |email: &str, previous: Option<&str>, state| Job { state, ..newborn(wish(email, previous)) };
+        let job = |email: &str, previous: Option<&str>, state| Job { state, ..Job::newborn(wish(email, previous)) };
         assert_eq!(left_behind(&job(b, Some(" A@X.example"), JobState::Succeeded)), Some(("con_1".into(), a.into())));
         for stays in [
             job(b, Some(a), JobState::Failed),

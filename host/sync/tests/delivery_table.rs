@@ -10,42 +10,9 @@ use proptest::prelude::*;
 const NOW: u64 = 1_800_000_000_000;
 
 fn job(burnt: u32) -> Job {
-    Job {
-        new: NewJob {
-            id: "dlv_1".into(),
-            organization: "org_1".into(),
-            lane: "whe_1".into(),
-            campaign: String::new(),
-            affiliate: String::new(),
-            purpose: Purpose::Webhook,
-            dedupe: "evt_1".into(),
-            exclusive: String::new(),
-            due: NOW,
-            created: NOW,
-            who: Default::default(),
-            set: vec![],
-            clear: vec![],
-            all: vec![],
-            scope: String::new(),
-            payload: Some("{}".into()),
-        },
-        state: JobState::Running,
-        burnt,
-        attempts: burnt,
-        faults: 0,
-        due: NOW,
-        resume: None,
-        waiting_since: None,
-        standing: None,
-        warnings: vec![],
-        trouble: None,
-        failed_step: None,
-        prepared_again: false,
-        updated: NOW,
-        finished: None,
-        forget_before: 0,
-        after_unknown: false,
-    }
+    let new = NewJob::new("dlv_1".into(), "org_1", "whe_1", Purpose::Webhook, NOW);
+    let new = NewJob { dedupe: "evt_1".into(), payload: Some("{}".into()), ..new };
+    Job { state: JobState::Running, burnt, attempts: burnt, ..Job::newborn(new) }
 }
 
 fn answered(status: u16, retry_after_s: Option<u32>) -> DeliveryOutcome {

@@ -15,42 +15,8 @@ fn config() -> Config {
 }
 
 fn job() -> Job {
-    Job {
-        new: NewJob {
-            id: "job_1".into(),
-            organization: "org_1".into(),
-            lane: "con_1".into(),
-            campaign: "cmp_1".into(),
-            affiliate: "aff_1".into(),
-            purpose: Purpose::Sync,
-            dedupe: "d".into(),
-            exclusive: "e".into(),
-            due: NOW,
-            created: NOW,
-            who: Default::default(),
-            set: vec![],
-            clear: vec![],
-            all: vec![],
-            scope: String::new(),
-            payload: None,
-        },
-        state: JobState::Running,
-        burnt: 0,
-        attempts: 1,
-        faults: 0,
-        due: NOW,
-        resume: None,
-        waiting_since: None,
-        standing: None,
-        warnings: vec![],
-        trouble: None,
-        failed_step: None,
-        prepared_again: false,
-        updated: NOW,
-        finished: None,
-        forget_before: 0,
-        after_unknown: false,
-    }
+    let new = NewJob::new("job_1".into(), "org_1", "con_1", Purpose::Sync, NOW);
+    Job { state: JobState::Running, attempts: 1, ..Job::newborn(NewJob { campaign: "cmp_1".into(), affiliate: "aff_1".into(), ..new }) }
 }
 
 fn told() -> Told {

@@ -14,7 +14,7 @@ use crm_sync::context::{Config, Context};
 use crm_sync::domain::KeyScope;
 use crm_sync::quota::Rate;
 use crm_sync::services::gate::{Gate, GateConfig};
-use crm_sync::services::keys;
+use crm_sync::services::{keys, organizations};
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -169,7 +169,7 @@ fn id_of(answer: &Answer) -> anyhow::Result<String> {
 }
 
 async fn tenant(ctx: &Context, name: &str) -> anyhow::Result<Tenant> {
-    let organization = keys::create_organization(ctx, name).await?.id;
+    let organization = organizations::create(ctx, name, false).await?.id;
     let full = keys::create_key(ctx, &organization, "full", KeyScope::ReadWrite).await?;
     let read = keys::create_key(ctx, &organization, "read", KeyScope::Read).await?;
     Ok(Tenant { organization, key: full.secret, read_key: read.secret, key_id: full.record.id })

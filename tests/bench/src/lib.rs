@@ -16,7 +16,7 @@ use crm_store::model::{Kind, NewJob, Purpose, Put, RecordKey};
 use crm_store::sled_store::{OpenOptions, SledStore};
 use crm_store::{MasterKey, Store, Whose};
 use crm_sync::context::{Config, Context};
-use crm_sync::domain::{Connection, ConnectionState, SYSTEM_TAG};
+use crm_sync::domain::{Connection, SYSTEM_TAG};
 use crm_sync::ids::new_id;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
@@ -109,28 +109,8 @@ impl Bench {
 
     fn connection(&self, id: &str, n: usize) -> Connection {
         Connection {
-            id: id.to_owned(),
-            organization: self.organization.clone(),
-            connector: "ontraport".into(),
-            name: format!("bench {n}"),
-            state: ConnectionState::Live,
-            trouble: None,
-            mode: String::new(),
-            settings: Vec::new(),
-            picked: Vec::new(),
-            facts: Vec::new(),
-            bindings: Vec::new(),
             account: crm_contract::types::Account { id: Some(format!("account-{n}")), ..Default::default() },
-            host: String::new(),
-            default_tags: Vec::new(),
-            pinned: None,
-            last4: Vec::new(),
-            created: self.context.now(),
-            verified: self.context.now(),
-            prepared: None,
-            fields: Vec::new(),
-            untag_on: crm_sync::domain::untag_always(),
-            overridden_by: None,
+            ..Connection::new(id, &self.organization, "ontraport", format!("bench {n}"), self.context.now())
         }
     }
 
@@ -139,16 +119,10 @@ impl Bench {
         let now = self.context.now();
         let email = format!("affiliate{n}@example.com");
         NewJob {
-            id: new_id("job", now),
-            organization: self.organization.clone(),
-            lane: lane.to_owned(),
             campaign: "cmp_bench".into(),
             affiliate: format!("aff_{n}"),
-            purpose: Purpose::Sync,
             dedupe: format!("{lane}/cmp_bench/{email}"),
             exclusive: format!("{lane}/{email}"),
-            due: now,
-            created: now,
             who: Person {
                 email,
                 first: Some("Ann".into()),
@@ -158,10 +132,8 @@ impl Bench {
                 ..Default::default()
             },
             set: vec![SYSTEM_TAG.to_owned(), "Summer campaign".into()],
-            clear: Vec::new(),
             all: vec![SYSTEM_TAG.to_owned(), "Summer campaign".into()],
-            scope: String::new(),
-            payload: None,
+            ..NewJob::new(new_id("job", now), &self.organization, lane, Purpose::Sync, now)
         }
     }
 }

@@ -17,7 +17,7 @@ use crm_sync::context::{Config, Context};
 use crm_sync::domain::KeyScope;
 use crm_sync::operator::OperatorCredentials;
 use crm_sync::services::gate::{Gate, GateConfig};
-use crm_sync::services::keys;
+use crm_sync::services::{keys, organizations};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -122,7 +122,7 @@ impl World {
         let store = open(&dir.path().join("store"), &master)?;
         let clock = Arc::new(Clock(AtomicU64::new(EPOCH)));
         let ctx = context(&options, store.clone(), clock.clone())?;
-        let organization = keys::create_organization(&ctx, "Ann's shop").await?.id;
+        let organization = organizations::create(&ctx, "Ann's shop", false).await?.id;
         let full = keys::create_key(&ctx, &organization, "full", KeyScope::ReadWrite).await?;
         let read = keys::create_key(&ctx, &organization, "read", KeyScope::Read).await?;
         Ok(Self { router: router(&ctx), ctx, store, organization, key: full.secret, read_key: read.secret, clock, master, dir })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crm_catalog::model::Manifest;
-use crm_contract::types::{Account, Pair};
+use crm_contract::types::Pair;
 use crm_store::model::{Job, JobFilter, Kind, Put, RecordKey};
 use crm_store::model_store::MemoryModel;
 use crm_sync::context::{Config, Context};
@@ -66,31 +66,8 @@ impl Shop {
 
     /// A connection whose contacts go into a list.
     pub async fn connect(&self, id: &str, list: &str) {
-        let now = self.context.now();
-        let connection = Connection {
-            id: id.into(),
-            organization: ORGANIZATION.into(),
-            connector: "books".into(),
-            name: id.into(),
-            state: ConnectionState::Live,
-            trouble: None,
-            mode: String::new(),
-            settings: vec![],
-            picked: vec![Pair::new("list", list)],
-            facts: vec![],
-            bindings: vec![],
-            account: Account::default(),
-            host: String::new(),
-            default_tags: vec![],
-            pinned: None,
-            last4: vec![],
-            created: now,
-            verified: now,
-            prepared: None,
-            fields: vec![],
-            untag_on: untag_always(),
-            overridden_by: None,
-        };
+        let fresh = Connection::new(id, ORGANIZATION, "books", id, self.context.now());
+        let connection = Connection { picked: vec![Pair::new("list", list)], ..fresh };
         self.put(Kind::Connection, id, &connection).await;
     }
 

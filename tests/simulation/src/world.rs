@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crm_catalog::model::Manifest;
 use crm_contract::ports::Clock;
-use crm_contract::types::{Account, Person};
+use crm_contract::types::Person;
 use crm_store::model::{JobCounts, Kind, NewJob, Purpose, Put, RecordKey};
 use crm_store::model_store::MemoryModel;
 use crm_sync::context::{BreakerConfig, Config, Context};
@@ -88,30 +88,7 @@ impl World {
     }
 
     pub async fn put_connection(&self, id: &str, state: ConnectionState) {
-        let connection = Connection {
-            id: id.into(),
-            organization: ORGANIZATION.into(),
-            connector: "acme".into(),
-            name: id.into(),
-            state,
-            trouble: None,
-            mode: String::new(),
-            settings: vec![],
-            picked: vec![],
-            facts: vec![],
-            bindings: vec![],
-            account: Account::default(),
-            host: String::new(),
-            default_tags: vec![],
-            pinned: None,
-            last4: vec![],
-            created: self.context.now(),
-            verified: self.context.now(),
-            prepared: None,
-            fields: Vec::new(),
-            untag_on: crm_sync::domain::untag_always(),
-            overridden_by: None,
-        };
+        let connection = Connection { state, ..Connection::new(id, ORGANIZATION, "acme", id, self.context.now()) };
         let json = serde_json::to_string(&connection).expect("serialises");
         let put = Put { record: self.key(id), expect: None, json: Some(json), unique: vec![] };
         self.context.store.commit(vec![put], vec![]).await.expect("committed");
@@ -128,22 +105,14 @@ impl World {
     pub fn job(&self, lane: &str, campaign: &str, email: &str) -> NewJob {
         let now = self.context.now();
         NewJob {
-            id: crm_sync::ids::new_id("job", now),
-            organization: ORGANIZATION.into(),
-            lane: lane.into(),
             campaign: campaign.into(),
             affiliate: format!("aff_{email}"),
-            purpose: Purpose::Sync,
             dedupe: format!("{lane}/{campaign}/{email}"),
             exclusive: format!("{lane}/{email}"),
-            due: now,
-            created: now,
             who: Person { email: email.into(), ..Person::default() },
             set: vec!["Rekomi affiliate".into()],
-            clear: vec![],
             all: vec!["Rekomi affiliate".into()],
-            scope: String::new(),
-            payload: None,
+            ..NewJob::new(crm_sync::ids::new_id("job", now), ORGANIZATION, lane, Purpose::Sync, now)
         }
     }
 

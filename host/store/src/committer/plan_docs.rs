@@ -145,7 +145,7 @@ impl Planner {
 
 /// What callers prepare for [`Planner::commit`].
 pub(crate) fn birth(new: crate::model::NewJob) -> Result<Birth, StoreError> {
-    let payload = tables::encode(&tables::newborn(new.clone()))?;
+    let payload = tables::encode(&Job::newborn(new.clone()))?;
     if payload.len() > crate::limits::JOB_BYTES {
         return Err(StoreError::TooLarge { bytes: payload.len(), limit: crate::limits::JOB_BYTES });
     }

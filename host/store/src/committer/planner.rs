@@ -171,7 +171,7 @@ impl Planner {
             // The same wish was enqueued again under its own id meanwhile.
             return Ok(());
         }
-        let rows = envelope::wrap(keys::job(&new.id), &tables::encode(&tables::newborn(new.clone()))?);
+        let rows = envelope::wrap(keys::job(&new.id), &tables::encode(&Job::newborn(new.clone()))?);
         let dedupe = tables::digest(&[&new.lane, &new.dedupe]);
         let exclusive = tables::exclusive_digest(&new.exclusive);
         self.enqueue(new, rows, dedupe, exclusive).map(|_| ())

@@ -76,7 +76,7 @@ impl World {
         let lane = self.lanes.entry(new.lane.clone()).or_insert_with(|| Lane { epoch, ..Lane::default() });
         lane.organization.clone_from(&new.organization);
         let Some(into) = self.rival(&new) else {
-            let job = crate::rows::tables::newborn(new);
+            let job = Job::newborn(new);
             self.jobs.insert(job.new.id.clone(), Kept { job, follow: None, cancel: false, claimed: 0 });
             return Ack::Enqueued;
         };

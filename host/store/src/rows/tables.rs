@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Damaged, keys};
-use crate::model::{Job, JobState, NewJob};
+use crate::model::{Job, JobState};
 use crate::port::StoreError;
 
 /// `get` of the meta row `format`.
@@ -101,30 +101,6 @@ impl LiveRow {
         job.due = self.due;
         job.updated = self.updated;
         job
-    }
-}
-
-/// A job's body at birth.
-pub(crate) fn newborn(new: NewJob) -> Job {
-    let (due, updated) = (new.due, new.created);
-    Job {
-        new,
-        state: JobState::Pending,
-        burnt: 0,
-        attempts: 0,
-        faults: 0,
-        due,
-        resume: None,
-        waiting_since: None,
-        standing: None,
-        warnings: Vec::new(),
-        trouble: None,
-        failed_step: None,
-        prepared_again: false,
-        updated,
-        finished: None,
-        forget_before: 0,
-        after_unknown: false,
     }
 }
 

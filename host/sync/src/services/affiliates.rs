@@ -219,11 +219,9 @@ pub async fn update(
     change: AffiliateChange,
 ) -> Result<Versioned<Affiliate>, ServiceError> {
     let Versioned { mut value, version } = get(context, organization, id).await?;
-    if expect.is_some_and(|e| e != version) {
-        return Err(ServiceError::Changed);
-    }
     let before = value.clone();
     apply(&mut value, change)?;
+    records::expected(expect, version)?;
     if value == before {
         return Ok(Versioned { value, version });
     }
@@ -237,13 +235,18 @@ pub async fn update(
     for membership in value.campaigns.iter().filter(|m| m.status == AffiliateStatus::Approved) {
         jobs.extend(desk.sync(&value, &membership.campaign, None).await?);
     }
-    let log = audit::entry(context, organization, "affiliate.updated", id, &[("fields", campaigns::changed(&before, &value)?)])?;
+    let log = audit::entry(context, organization, "affiliate.updated", id, &[("fields", audit::changed(&before, &value)?)])?;
     match context.store.commit(vec![records::put(&value, version)?, log], jobs).await {
         Ok(_) => Ok(Versioned { value, version: version + 1 }),
-        Err(StoreError::Taken { namespace, by }) => {
-            Err(ServiceError::Taken { field: if namespace == "slug" { "slug" } else { "email" }, by })
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Why an affiliate was not written; a name that somebody else has is said to be the field it comes from.
+pub(crate) fn refused(error: StoreError) -> ServiceError {
+    match error {
+        StoreError::Taken { namespace, by } => ServiceError::Taken { field: if namespace == "slug" { "slug" } else { "email" }, by },
+        other => other.into(),
     }
 }
 

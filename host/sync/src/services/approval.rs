@@ -7,7 +7,7 @@ use crm_store::model::Put;
 use crm_store::{Ack, StoreError};
 
 use super::desk::Desk;
-use super::membership::{self, Moved, set_status, usual};
+use super::membership::{Moved, set_status, usual};
 use super::records::{self, Versioned};
 use super::{ServiceError, affiliate_lists, affiliates, audit, campaigns, form};
 use crate::context::Context;
@@ -192,5 +192,3 @@ async fn read_again(
     }
     Ok(batch)
 }
-
-pub use membership::usual as usual_from;

@@ -2,9 +2,10 @@
 //! neither exists without the other.
 
 use crm_contract::types::Pair;
-use crm_store::model::Put;
+use crm_store::model::{Put, RecordKey};
+use serde::Serialize;
 
-use super::records::{self, Paged};
+use super::records::{self, Document, Paged};
 use super::{ServiceError, Versioned, organizations};
 use crate::context::Context;
 use crate::domain::{Actor, ActorKind, AuditEntry};
@@ -30,6 +31,33 @@ pub fn entry(context: &Context, organization: &str, action: &str, target: &str, 
         details: details.iter().map(|(key, value)| Pair::new(*key, value.chars().take(DETAIL).collect::<String>())).collect(),
     };
     records::put(&entry, 0)
+}
+
+/// Writes a document that somebody changed, with the line that names its changed fields. `expect` is the version they saw, and is looked at
+/// here: what is wrong with a change in itself is said whatever the version is (RFC 9110, 13.2.1). Nothing changed = nothing is written.
+pub(crate) async fn save<T: Document + PartialEq>(
+    context: &Context,
+    action: &str,
+    expect: Option<u64>,
+    before: Versioned<T>,
+    value: T,
+) -> Result<Versioned<T>, ServiceError> {
+    records::expected(expect, before.version)?;
+    if value == before.value {
+        return Ok(before);
+    }
+    let RecordKey { organization, id, .. } = value.key();
+    let log = entry(context, &organization, action, &id, &[("fields", changed(&before.value, &value)?)])?;
+    context.store.commit(vec![records::put(&value, before.version)?, log], Vec::new()).await?;
+    Ok(Versioned { value, version: before.version + 1 })
+}
+
+/// Names of the fields that differ.
+pub(crate) fn changed<T: Serialize>(before: &T, after: &T) -> Result<String, ServiceError> {
+    let fields = |value: &T| serde_json::to_value(value).map_err(|e| ServiceError::Damaged(e.to_string()));
+    let (before, after) = (fields(before)?, fields(after)?);
+    let names = after.as_object().into_iter().flatten().filter(|(name, value)| before.get(name.as_str()) != Some(value));
+    Ok(names.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "))
 }
 
 /// Which lines to list.
@@ -104,10 +132,7 @@ async fn sweep_one(context: &Context, organization: &str, before: u64) -> Result
         if old.is_empty() {
             return Ok(());
         }
-        let gone = |entry: &Versioned<AuditEntry>| {
-            records::put(&entry.value, entry.version).map(|put| Put { json: None, unique: Vec::new(), ..put })
-        };
-        let puts = old.iter().map(gone).collect::<Result<Vec<Put>, _>>()?;
+        let puts = old.iter().map(|entry| Put::delete(entry.value.key(), Some(entry.version))).collect();
         context.store.commit(puts, Vec::new()).await?;
     }
 }

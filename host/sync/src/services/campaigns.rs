@@ -141,11 +141,8 @@ pub async fn update(
     expect: Option<u64>,
     change: CampaignChange,
 ) -> Result<Versioned<Campaign>, ServiceError> {
-    let Versioned { mut value, version } = get(context, organization, id).await?;
-    if expect.is_some_and(|e| e != version) {
-        return Err(ServiceError::Changed);
-    }
-    let before = value.clone();
+    let before = get(context, organization, id).await?;
+    let mut value = before.value.clone();
     if let Some(name) = &change.name {
         value.name = form::line("name", name, 100)?;
     }
@@ -170,20 +167,7 @@ pub async fn update(
     value.auto_approve = change.auto_approve.unwrap_or(value.auto_approve);
     value.open = change.open.unwrap_or(value.open);
     value.attribution = change.attribution.unwrap_or(value.attribution);
-    if value == before {
-        return Ok(Versioned { value, version });
-    }
-    let log = audit::entry(context, organization, "campaign.updated", id, &[("fields", changed(&before, &value)?)])?;
-    context.store.commit(vec![records::put(&value, version)?, log], Vec::new()).await?;
-    Ok(Versioned { value, version: version + 1 })
-}
-
-/// Names of the fields that differ.
-pub(crate) fn changed<T: Serialize>(before: &T, after: &T) -> Result<String, ServiceError> {
-    let fields = |value: &T| serde_json::to_value(value).map_err(|e| ServiceError::Damaged(e.to_string()));
-    let (before, after) = (fields(before)?, fields(after)?);
-    let names = after.as_object().into_iter().flatten().filter(|(name, value)| before.get(name.as_str()) != Some(value));
-    Ok(names.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "))
+    audit::save(context, "campaign.updated", expect, before, value).await
 }
 
 fn window(days: u32) -> Result<u32, ServiceError> {

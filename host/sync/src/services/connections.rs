@@ -13,7 +13,7 @@ use super::own_credentials::OwnCredentials;
 use super::records::{self, Paged};
 use super::{ServiceError, Versioned, audit, authorization, connection_state, connectors, error, form};
 use crate::context::Context;
-use crate::domain::{Connection, ConnectionState, untag_always};
+use crate::domain::{Connection, ConnectionState};
 use crate::ids::new_id;
 use crate::loose::{self, LooseRun};
 
@@ -55,28 +55,12 @@ pub(super) fn draft(context: &Context, organization: &str, new: NewConnection) -
     let name = form::optional_line("name", new.name.as_deref(), 100)?.unwrap_or_else(|| manifest.connector.name.clone());
     let now = context.now();
     let connection = Connection {
-        id: new_id("con", now),
-        organization: organization.to_owned(),
-        connector: manifest.connector.slug.clone(),
-        name,
-        state: ConnectionState::Live,
-        trouble: None,
         mode,
-        picked: Vec::new(),
-        facts: Vec::new(),
-        bindings: Vec::new(),
-        account: Account::default(),
         host: merchant_host(&manifest, &settings),
         default_tags: form::check_tags("default_tags", &new.default_tags, Some(&manifest))?,
         settings,
-        pinned: None,
         last4: checked.last4,
-        created: now,
-        verified: now,
-        prepared: None,
-        fields: Vec::new(),
-        untag_on: untag_always(),
-        overridden_by: None,
+        ..Connection::new(new_id("con", now), organization, &manifest.connector.slug, name, now)
     };
     Ok(Draft { digest, manifest, connection, own: OwnCredentials::new(checked.secrets) })
 }

@@ -13,7 +13,7 @@ use super::membership::Moved;
 use super::{ServiceError, events, fields, records};
 use crate::context::Context;
 use crate::domain::{
-    Affiliate, AffiliateStatus, Campaign, Connection, FieldMapping, FieldSource, Membership, Organization, Override, normalise_email,
+    Affiliate, AffiliateStatus, Campaign, Connection, FieldMapping, Membership, Organization, Override, holds_tag, normalise_email,
     override_id, wanted_tags,
 };
 use crate::ids::new_id;
@@ -53,11 +53,6 @@ impl<'a> Desk<'a> {
 
     pub fn campaign(&self, id: &str) -> Option<&Campaign> {
         self.campaigns.get(id)
-    }
-
-    /// Live connections.
-    pub fn connections(&self) -> usize {
-        self.connections.len()
     }
 
     pub fn over(&self, campaign: &str, connection: &str) -> Option<&Override> {
@@ -137,8 +132,7 @@ impl<'a> Desk<'a> {
             return Ok(None);
         }
         let all = self.wanted(connection, affiliate);
-        let kept = |tag: &String| all.iter().any(|t| t.to_lowercase() == tag.to_lowercase());
-        let clear: Vec<String> = self.given(connection, campaign).into_iter().filter(|tag| !kept(tag)).collect();
+        let clear: Vec<String> = self.given(connection, campaign).into_iter().filter(|tag| !holds_tag(&all, tag)).collect();
         if clear.is_empty() {
             return Ok(None);
         }
@@ -156,14 +150,8 @@ impl<'a> Desk<'a> {
 
     /// The tags that all campaigns together give on a connection.
     fn wanted(&self, connection: &Connection, affiliate: &Affiliate) -> Vec<String> {
-        let mut all: Vec<String> = Vec::new();
-        for membership in affiliate.campaigns.iter().filter(|m| gives(connection, m)) {
-            let known = self.campaigns.contains_key(&membership.campaign);
-            if known && !self.over(&membership.campaign, &connection.id).is_some_and(|o| o.off) {
-                add(&mut all, self.given(connection, &membership.campaign));
-            }
-        }
-        all
+        let counting = affiliate.campaigns.iter().filter(|m| gives(connection, m) && self.campaigns.contains_key(&m.campaign));
+        together(connection, counting.map(|m| (self.campaigns.get(&m.campaign), self.over(&m.campaign, &connection.id))))
     }
 
     async fn job(
@@ -180,28 +168,26 @@ impl<'a> Desk<'a> {
         let mut who = self.who(affiliate, campaign, connection);
         who.previous_email = self.previous_email(affiliate, connection, &scope).await?;
         Ok(NewJob {
-            id: new_id("job", now),
-            organization: self.organization.id.clone(),
-            lane: connection.id.clone(),
             campaign: campaign.clone(),
             affiliate: affiliate.id.clone(),
-            purpose,
             dedupe: format!("{}/{campaign}/{}", connection.id, affiliate.id),
             exclusive: connection.exclusive_key(&normalise_email(&affiliate.email)),
-            due: now,
-            created: now,
             who,
             set,
             clear,
             all,
             scope,
-            payload: None,
+            ..NewJob::new(new_id("job", now), &self.organization.id, &connection.id, purpose, now)
         })
     }
 
     /// The address under which the vendor last knew the contact, when it is not the present one. An address that is another affiliate's by now
     /// leads to that one's contact.
     async fn previous_email(&self, affiliate: &Affiliate, connection: &Connection, scope: &str) -> Result<Option<String>, ServiceError> {
+        // Nearly everybody: nothing to look up for them.
+        if affiliate.former_emails.is_empty() {
+            return Ok(None);
+        }
         let lane = crm_store::model::contact_lane(&connection.id, scope);
         let (mut free, mut newest) = (None, None);
         for address in affiliate.former_emails.iter().chain([&affiliate.email]) {
@@ -233,12 +219,6 @@ impl<'a> Desk<'a> {
     pub fn mapping(&self, campaign: &str, connection: &Connection) -> Vec<(FieldMapping, bool)> {
         fields::effective(connection, self.over(campaign, &connection.id))
     }
-
-    /// Whether a change of the affiliate's slug, coupon or the like shows in any connection.
-    pub fn maps_any(&self, sources: &[FieldSource]) -> bool {
-        let own = self.connections.iter().flat_map(|(c, _)| &c.fields);
-        own.chain(self.overrides.values().flat_map(|o| &o.fields)).any(|m| sources.contains(&m.source))
-    }
 }
 
 fn given(connection: &Connection, campaign: Option<&Campaign>, over: Option<&Override>) -> Vec<String> {
@@ -266,25 +246,27 @@ pub(crate) async fn another_has(context: &Context, organization: &str, affiliate
 /// Every tag that a person's campaigns give on a connection, as things stand: a job that was made before another campaign's change must not
 /// undo that one.
 pub(crate) async fn wanted_now(context: &Context, connection: &Connection, affiliate: &Affiliate) -> Result<Vec<String>, ServiceError> {
-    let mut all: Vec<String> = Vec::new();
+    let mut counting = Vec::new();
     for membership in affiliate.campaigns.iter().filter(|m| gives(connection, m)) {
         let campaign = context.load::<Campaign>(&connection.organization, Kind::Campaign, &membership.campaign).await?;
         let over = override_id(&membership.campaign, &connection.id);
-        let over = context.load::<Override>(&connection.organization, Kind::Override, &over).await?.map(|(over, _)| over);
-        if over.as_ref().is_none_or(|o| !o.off) {
-            add(&mut all, given(connection, campaign.as_ref().map(|(c, _)| c), over.as_ref()));
-        }
+        let over = context.load::<Override>(&connection.organization, Kind::Override, &over).await?;
+        counting.push((campaign.map(|(c, _)| c), over.map(|(o, _)| o)));
     }
-    Ok(all)
+    Ok(together(connection, counting.iter().map(|(campaign, over)| (campaign.as_ref(), over.as_ref()))))
 }
 
-/// Adds what is not there yet, in any spelling.
-fn add(all: &mut Vec<String>, tags: Vec<String>) {
-    for tag in tags {
-        if !all.iter().any(|t| t.to_lowercase() == tag.to_lowercase()) {
-            all.push(tag);
+/// What these campaigns give on a connection, without repeats; those that are switched off there give nothing.
+fn together<'a>(connection: &Connection, campaigns: impl Iterator<Item = (Option<&'a Campaign>, Option<&'a Override>)>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for (campaign, over) in campaigns.filter(|(_, over)| over.is_none_or(|o| !o.off)) {
+        for tag in given(connection, campaign, over) {
+            if !holds_tag(&all, &tag) {
+                all.push(tag);
+            }
         }
     }
+    all
 }
 
 /// The affiliate as a connector sees them: blank values are missing.

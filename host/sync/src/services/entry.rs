@@ -1,9 +1,8 @@
 //! How somebody comes into a campaign: one write of the affiliate, its jobs, its line in the audit log, and what else belongs to it.
 
-use crm_store::StoreError;
 use crm_store::model::{NewJob, Put};
 
-use super::affiliates::{NewAffiliate, checked, ensure_slug, slug_holder};
+use super::affiliates::{NewAffiliate, checked, ensure_slug, refused, slug_holder};
 use super::desk::Desk;
 use super::membership::{self, Moved};
 use super::{ServiceError, audit, records};
@@ -104,10 +103,7 @@ async fn write(
     puts.extend(with);
     match context.store.commit(puts, jobs).await {
         Ok(_) => Ok(true),
-        Err(StoreError::Taken { namespace, by }) => {
-            Err(ServiceError::Taken { field: if namespace == "slug" { "slug" } else { "email" }, by })
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(refused(error)),
     }
 }
 

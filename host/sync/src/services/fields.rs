@@ -14,22 +14,6 @@ pub const PICKER: &str = "fields";
 /// Pages of the picker that are read to find a field.
 const PAGES: usize = 50;
 
-pub const ALL: [FieldSource; 8] = [
-    FieldSource::AffiliateId,
-    FieldSource::Status,
-    FieldSource::ReferralLink,
-    FieldSource::Slug,
-    FieldSource::Coupon,
-    FieldSource::CampaignName,
-    FieldSource::PortalUrl,
-    FieldSource::ApprovedDate,
-];
-
-/// Whether fields can be mapped on connections of this connector.
-pub fn supported(manifest: &Manifest) -> bool {
-    manifest.picker(PICKER).is_some()
-}
-
 /// The mapping as given, if every target is a field of the account and none is written twice. With `blank_ok` an empty target stays: it
 /// leaves a source out that the connection maps.
 pub async fn checked(

@@ -10,6 +10,7 @@ use regex::{Regex, RegexBuilder};
 use zeroize::Zeroizing;
 
 use super::{FieldError, ServiceError};
+use crate::domain::holds_tag;
 
 const LONGEST_CREDENTIAL: usize = 4_096;
 const LONGEST_SETTING: usize = 1_024;
@@ -219,7 +220,7 @@ pub fn check_tags(field: &str, tags: &[String], manifest: Option<&Manifest>) -> 
         {
             return Err(ServiceError::invalid(format!("{field}.{index}"), format!("the vendor does not take this tag: {why}")));
         }
-        if !kept.iter().any(|k| k.to_lowercase() == tag.to_lowercase()) {
+        if !holds_tag(&kept, &tag) {
             kept.push(tag);
         }
     }

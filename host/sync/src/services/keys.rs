@@ -1,4 +1,4 @@
-//! Organizations and their API keys. A key is shown once and kept only as a SHA-256; the hash is also the unique name
+//! API keys of organizations. A key is shown once and kept only as a SHA-256; the hash is also the unique name
 //! by which it is found, so no part of a secret is ever compared byte by byte with an early exit.
 //!
 //! There is no cache: a look-up is a read of memory-mapped pages, and so a revoked key is refused from the next request on.
@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use super::records::{self, Paged, Versioned};
 use super::{ServiceError, audit, form, key_text, organizations};
 use crate::context::Context;
-use crate::domain::{ApiKey, KeyScope, Organization};
+use crate::domain::{ApiKey, KeyScope};
 use crate::ids::new_id;
 
 /// How exactly it is kept when a key was last used.
@@ -36,11 +36,6 @@ pub struct CreatedKey {
     pub record: ApiKey,
     /// The key itself.
     pub secret: String,
-}
-
-/// Creates an organization.
-pub async fn create_organization(context: &Context, name: &str) -> Result<Organization, ServiceError> {
-    organizations::create(context, name, false).await
 }
 
 /// Creates a key for an organization that exists.

@@ -52,8 +52,8 @@ pub async fn update(
     expect: Option<u64>,
     change: OrganizationChange,
 ) -> Result<Versioned<Organization>, ServiceError> {
-    let Versioned { mut value, version } = get(context, id).await?;
-    let before = value.clone();
+    let before = get(context, id).await?;
+    let mut value = before.value.clone();
     if let Some(name) = &change.name {
         value.name = form::line("name", name, 100)?;
     }
@@ -63,14 +63,5 @@ pub async fn update(
     if let Some(url) = &change.site_url {
         value.site_url = campaigns::web_address("site_url", url.as_deref())?;
     }
-    // After the checks: what is wrong in itself is said whatever the version is.
-    if expect.is_some_and(|e| e != version) {
-        return Err(ServiceError::Changed);
-    }
-    if value == before {
-        return Ok(Versioned { value, version });
-    }
-    let log = audit::entry(context, id, "organization.updated", id, &[("fields", campaigns::changed(&before, &value)?)])?;
-    context.store.commit(vec![records::put(&value, version)?, log], Vec::new()).await?;
-    Ok(Versioned { value, version: version + 1 })
+    audit::save(context, "organization.updated", expect, before, value).await
 }

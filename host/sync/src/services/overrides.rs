@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::records;
+use crm_store::model::Put;
+
+use super::records::{self, Document as _};
 use super::settings::pick_all;
 use super::{ServiceError, Versioned, audit, campaigns, connections, fields, form};
 use crate::context::Context;
@@ -38,9 +40,6 @@ pub async fn set(
         Err(error) => return Err(error),
     };
     let version = old.as_ref().map_or(0, |o| o.version);
-    if expect.is_some_and(|e| e != version) {
-        return Err(ServiceError::Changed);
-    }
     let mut kept = Override {
         id,
         organization: organization.to_owned(),
@@ -51,6 +50,8 @@ pub async fn set(
         created: old.as_ref().map_or(context.now(), |o| o.value.created),
         ..Override::default()
     };
+    // Before the vendor is asked about the rest.
+    records::expected(expect, version)?;
     let mut there = connection.clone();
     if !new.picked.is_empty() {
         // Choices are looked up as if this were the connection's own destination; what is not named stays the connection's.
@@ -96,7 +97,7 @@ pub async fn clear(context: &Context, organization: &str, campaign: &str, connec
         Err(ServiceError::NotFound("override")) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let put = crm_store::model::Put { json: None, unique: Vec::new(), ..records::put(&found.value, found.version)? };
+    let put = Put::delete(found.value.key(), Some(found.version));
     let log = audit::entry(context, organization, "campaign.override_cleared", campaign, &[("connection", connection.to_owned())])?;
     context.store.commit(vec![put, log], Vec::new()).await?;
     Ok(())

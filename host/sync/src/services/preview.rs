@@ -11,7 +11,9 @@ use super::connections::{usable, wrong_answer};
 use super::desk::Desk;
 use super::{ServiceError, Versioned, affiliates, campaigns, membership, overrides};
 use crate::context::Context;
-use crate::domain::{AffiliateStatus, Connection, FieldMapping, FieldSource, Override, SYSTEM_TAG, Source, normalise_email, wanted_tags};
+use crate::domain::{
+    AffiliateStatus, Connection, FieldMapping, FieldSource, Override, SYSTEM_TAG, Source, holds_tag, normalise_email, wanted_tags,
+};
 use crate::fit::fit;
 use crate::loose::{self, LooseRun};
 
@@ -190,11 +192,10 @@ fn tags_of(desk: &Desk<'_>, connection: &Connection, campaign: &str, over: Optio
     let campaigns = desk.campaign(campaign).map(|c| c.extra_tags.as_slice()).unwrap_or_default();
     let overs = over.map(|o| o.extra_tags.as_slice()).unwrap_or_default();
     let extras: Vec<String> = campaigns.iter().chain(overs).cloned().collect();
-    let among = |tags: &[String], tag: &str| tags.iter().any(|t| t.trim().to_lowercase() == tag.to_lowercase());
     let from = |tag: &str| match () {
         () if tag.to_lowercase() == SYSTEM_TAG.to_lowercase() => "system",
-        () if among(&connection.default_tags, tag) => "connection",
-        () if among(campaigns, tag) => "campaign",
+        () if holds_tag(&connection.default_tags, tag) => "connection",
+        () if holds_tag(campaigns, tag) => "campaign",
         () => "override",
     };
     wanted_tags(&connection.default_tags, &extras).into_iter().map(|name| PreviewTag { from: from(&name), name }).collect()

@@ -180,6 +180,11 @@ pub fn plausible(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// Whether a document still has the version that a caller saw; without one, any will do.
+pub fn expected(expect: Option<u64>, version: u64) -> Result<(), ServiceError> {
+    if expect.is_some_and(|seen| seen != version) { Err(ServiceError::Changed) } else { Ok(()) }
+}
+
 /// Writes one document; answers the version it now has.
 pub async fn save<T: Document>(context: &Context, document: &T, expect: u64) -> Result<u64, ServiceError> {
     context.store.commit(vec![put(document, expect)?], Vec::<NewJob>::new()).await?;
@@ -299,7 +304,7 @@ pub async fn delete_where(
         let puts: Vec<Put> = page
             .into_iter()
             .filter(&unwanted)
-            .map(|record| Put { expect: Some(record.version), json: None, unique: Vec::new(), record: key(organization, kind, &record.id) })
+            .map(|record| Put::delete(key(organization, kind, &record.id), Some(record.version)))
             .collect();
         let count = puts.len() as u64;
         if count > 0 {

@@ -6,7 +6,7 @@ use crm_catalog::model::{Manifest, Picker};
 use crm_contract::types::{Choice, Pair, find};
 
 use super::connections::{merged, usable};
-use super::{ServiceError, Versioned, audit, campaigns, choices, fields, form, records};
+use super::{ServiceError, Versioned, audit, choices, fields, form, records};
 use crate::context::Context;
 use crate::domain::{AffiliateStatus, Connection, FieldMapping, FieldSource};
 
@@ -55,11 +55,8 @@ async fn try_update(
     expect: Option<u64>,
     change: &ConnectionChange,
 ) -> Result<Versioned<Connection>, ServiceError> {
-    let (Versioned { value: mut connection, version }, _, manifest) = usable(context, organization, id).await?;
-    if expect.is_some_and(|e| e != version) {
-        return Err(ServiceError::Changed);
-    }
-    let before = connection.clone();
+    let (before, _, manifest) = usable(context, organization, id).await?;
+    let mut connection = before.value.clone();
     if let Some(name) = &change.name {
         connection.name = form::line("name", name, 100)?;
     }
@@ -67,14 +64,6 @@ async fn try_update(
         connection.default_tags = form::check_tags("default_tags", tags, Some(&manifest))?;
     }
     change_settings(&manifest, &mut connection, &change.settings)?;
-    pick_all(context, &manifest, &mut connection, &change.picked, true).await?;
-    if !change.fields.is_empty() {
-        let kept = connection.fields.iter().filter(|m| !change.fields.contains_key(&m.source)).cloned();
-        let wishes = change.fields.iter().filter_map(|(source, target)| Some(FieldMapping { source: *source, target: target.clone()? }));
-        let mut mapping: Vec<FieldMapping> = kept.chain(wishes).collect();
-        mapping.sort_by_key(|m| m.source);
-        connection.fields = fields::checked(context, &manifest, &connection, mapping, false).await?;
-    }
     if let Some(statuses) = &change.untag_on {
         if statuses.iter().any(|s| matches!(s, AffiliateStatus::Approved | AffiliateStatus::Pending)) {
             return Err(ServiceError::invalid("untag_on", "may hold paused, removed and rejected"));
@@ -89,13 +78,17 @@ async fn try_update(
         }
         connection.pinned.clone_from(pinned);
     }
-    let names = campaigns::changed(&before, &connection)?;
-    if names.is_empty() {
-        return Ok(Versioned { value: connection, version });
+    // Before the vendor is asked about the rest.
+    records::expected(expect, before.version)?;
+    pick_all(context, &manifest, &mut connection, &change.picked, true).await?;
+    if !change.fields.is_empty() {
+        let kept = connection.fields.iter().filter(|m| !change.fields.contains_key(&m.source)).cloned();
+        let wishes = change.fields.iter().filter_map(|(source, target)| Some(FieldMapping { source: *source, target: target.clone()? }));
+        let mut mapping: Vec<FieldMapping> = kept.chain(wishes).collect();
+        mapping.sort_by_key(|m| m.source);
+        connection.fields = fields::checked(context, &manifest, &connection, mapping, false).await?;
     }
-    let log = audit::entry(context, organization, "connection.updated", id, &[("fields", names)])?;
-    context.store.commit(vec![records::put(&connection, version)?, log], Vec::new()).await?;
-    Ok(Versioned { value: connection, version: version + 1 })
+    audit::save(context, "connection.updated", expect, before, connection).await
 }
 
 /// Picks as a merchant wishes: parents first, so that a dependent choice in the same change is looked up under the new parent. `lock` keeps

@@ -5,7 +5,7 @@ use crm_contract::types::Known;
 use crm_store::model::{Claim, Kind, Purpose};
 
 use crate::context::Context;
-use crate::domain::{Affiliate, Connection, normalise_email};
+use crate::domain::{Affiliate, Connection, holds_tag, normalise_email};
 use crate::services::{ServiceError, desk};
 
 /// The tags that count now.
@@ -24,7 +24,7 @@ pub(super) async fn look(context: &Context, claim: &mut Claim, connection: &Conn
     };
     address(context, claim, &affiliate).await?;
     let all = desk::wanted_now(context, connection, &affiliate).await?;
-    let kept = |tag: &&String| !all.iter().any(|t| t.to_lowercase() == tag.to_lowercase());
+    let kept = |tag: &&String| !holds_tag(&all, tag);
     let clear = claim.job.new.clear.iter().filter(kept).cloned().collect();
     Ok(Tags { all, clear })
 }

@@ -50,24 +50,8 @@ async fn finished_jobs_of_every_lane_go_with_their_journals_and_nothing_unfinish
         let now = world.ctx.now();
         let purpose = if lane == "whe_1" { Purpose::Webhook } else { Purpose::Sync };
         let id = crm_sync::ids::new_id("job", now);
-        let new = NewJob {
-            id: id.clone(),
-            organization: world.ann.organization.clone(),
-            lane: lane.into(),
-            campaign: "cmp_1".into(),
-            affiliate: "aff_1".into(),
-            purpose,
-            dedupe: id.clone(),
-            exclusive: String::new(),
-            due: now,
-            created: now,
-            who: Default::default(),
-            set: vec![],
-            clear: vec![],
-            all: vec![],
-            scope: String::new(),
-            payload: Some("{}".into()),
-        };
+        let blank = NewJob::new(id.clone(), &world.ann.organization, lane, purpose, now);
+        let new = NewJob { campaign: "cmp_1".into(), affiliate: "aff_1".into(), payload: Some("{}".into()), ..blank };
         world.ctx.store.commit(vec![], vec![new]).await?;
         let claim = world.ctx.store.claim("w", world.ctx.now(), 60_000, &[(lane.into(), 1)]).await?.remove(0);
         let attempt = Attempt {

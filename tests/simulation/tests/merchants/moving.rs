@@ -22,61 +22,62 @@ async fn shop(style: Style) -> (Shop, String, String) {
     (shop, zoe, spring)
 }
 
+/// The same with vendors of either style: the style, the shop, Zoë and the campaign.
+fn each(test: impl AsyncFn(Style, Shop, String, String)) {
+    run(async {
+        for style in STYLES {
+            let (shop, zoe, spring) = shop(style).await;
+            test(style, shop, zoe, spring).await;
+        }
+    });
+}
+
 fn emails(shop: &Shop) -> Vec<String> {
     shop.crm.list("a").into_iter().map(|contact| contact.email).collect()
 }
 
 #[test]
 fn the_contact_moves_with_its_tags() {
-    run(async {
-        for style in STYLES {
-            let (mut shop, zoe, _) = shop(style).await;
-            shop.settle().await;
-            shop.email(&zoe, B).await;
-            shop.settle().await;
-            assert_eq!(shop.crm.tags("a"), books(&[(B, &[SYSTEM, "Spring"])]), "{style:?}");
-            let last = shop.crm.heard().pop().expect("heard");
-            assert_eq!(last.job.who.previous_email.as_deref(), Some(A), "the connector is told where the contact was");
-        }
+    each(async |style, mut shop, zoe, _| {
+        shop.settle().await;
+        shop.email(&zoe, B).await;
+        shop.settle().await;
+        assert_eq!(shop.crm.tags("a"), books(&[(B, &[SYSTEM, "Spring"])]), "{style:?}");
+        let last = shop.crm.heard().pop().expect("heard");
+        assert_eq!(last.job.who.previous_email.as_deref(), Some(A), "the connector is told where the contact was");
     });
 }
 
 #[test]
 fn two_changes_before_the_vendor_is_reached_are_one_move_from_where_the_contact_is() {
-    run(async {
-        for style in STYLES {
-            let (mut shop, zoe, _) = shop(style).await;
-            shop.settle().await;
-            shop.email(&zoe, B).await;
-            shop.email(&zoe, C).await;
-            shop.settle().await;
-            assert_eq!(emails(&shop), [C], "{style:?}");
-            assert_eq!(shop.crm.heard().len(), 2);
-            // Before the first sync was made, too: nothing is known of either address.
-            let (mut shop, zoe, _) = self::shop(style).await;
-            shop.email(&zoe, B).await;
-            shop.email(&zoe, C).await;
-            shop.settle().await;
-            assert_eq!(emails(&shop), [C], "{style:?} unknown");
-        }
+    each(async |style, mut shop, zoe, _| {
+        shop.settle().await;
+        shop.email(&zoe, B).await;
+        shop.email(&zoe, C).await;
+        shop.settle().await;
+        assert_eq!(emails(&shop), [C], "{style:?}");
+        assert_eq!(shop.crm.heard().len(), 2);
+        // Before the first sync was made, too: nothing is known of either address.
+        let (mut shop, zoe, _) = self::shop(style).await;
+        shop.email(&zoe, B).await;
+        shop.email(&zoe, C).await;
+        shop.settle().await;
+        assert_eq!(emails(&shop), [C], "{style:?} unknown");
     });
 }
 
 #[test]
 fn a_change_while_the_sync_runs_moves_what_that_sync_made() {
-    run(async {
-        for style in STYLES {
-            let (mut shop, zoe, _) = shop(style).await;
-            shop.crm.slow(Duration::from_secs(5));
-            shop.start();
-            while shop.crm.heard().is_empty() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            shop.email(&zoe, B).await;
-            shop.email(&zoe, C).await;
-            shop.settle().await;
-            assert_eq!(emails(&shop), [C], "{style:?}");
+    each(async |style, mut shop, zoe, _| {
+        shop.crm.slow(Duration::from_secs(5));
+        shop.start();
+        while shop.crm.heard().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        shop.email(&zoe, B).await;
+        shop.email(&zoe, C).await;
+        shop.settle().await;
+        assert_eq!(emails(&shop), [C], "{style:?}");
     });
 }
 
@@ -130,74 +131,60 @@ fn a_move_whose_first_attempt_failed_is_made_by_the_next() {
 
 #[test]
 fn a_contact_moves_on_and_back() {
-    run(async {
-        for style in STYLES {
-            let (mut shop, zoe, _) = shop(style).await;
+    each(async |style, mut shop, zoe, _| {
+        shop.settle().await;
+        for to in [B, C, A, C, B, A] {
+            shop.email(&zoe, to).await;
             shop.settle().await;
-            for to in [B, C, A, C, B, A] {
-                shop.email(&zoe, to).await;
-                shop.settle().await;
-                assert_eq!(shop.crm.tags("a"), books(&[(to, &[SYSTEM, "Spring"])]), "{style:?}");
-            }
+            assert_eq!(shop.crm.tags("a"), books(&[(to, &[SYSTEM, "Spring"])]), "{style:?}");
         }
     });
 }
 
 #[test]
 fn after_a_move_the_connector_is_not_told_of_it_again() {
-    run(async {
-        for style in STYLES {
-            let (mut shop, zoe, spring) = shop(style).await;
-            shop.settle().await;
-            shop.email(&zoe, B).await;
-            shop.settle().await;
-            shop.pause(&zoe, &spring).await;
-            shop.settle().await;
-            shop.approve(&zoe, &spring).await;
-            shop.settle().await;
-            let told: Vec<_> = shop.crm.heard().into_iter().map(|heard| heard.job.who.previous_email).collect();
-            assert_eq!(told, [None, Some(A.to_owned()), None, None], "{style:?}");
-        }
+    each(async |style, mut shop, zoe, spring| {
+        shop.settle().await;
+        shop.email(&zoe, B).await;
+        shop.settle().await;
+        shop.pause(&zoe, &spring).await;
+        shop.settle().await;
+        shop.approve(&zoe, &spring).await;
+        shop.settle().await;
+        let told: Vec<_> = shop.crm.heard().into_iter().map(|heard| heard.job.who.previous_email).collect();
+        assert_eq!(told, [None, Some(A.to_owned()), None, None], "{style:?}");
     });
 }
 
 #[test]
 fn each_campaign_and_each_destination_moves_its_contact_once() {
-    run(async {
-        for style in STYLES {
-            let (mut shop, zoe, spring) = shop(style).await;
-            shop.connect("con_b", "b").await;
-            let autumn = shop.campaign("autumn", &["Autumn"]).await;
-            crm_sync::services::affiliates::join(&shop.context, crm_simulation::world::ORGANIZATION, &zoe, &autumn, true)
-                .await
-                .expect("in");
-            shop.resync("con_b", crm_sync::services::resync::Scope::All { campaign: Some(spring.clone()) }).await;
-            shop.settle().await;
-            shop.email(&zoe, B).await;
-            shop.settle().await;
-            for list in ["a", "b"] {
-                assert_eq!(shop.crm.tags(list), books(&[(B, &[SYSTEM, "Spring", "Autumn"])]), "{style:?} {list}");
-            }
+    each(async |style, mut shop, zoe, spring| {
+        shop.connect("con_b", "b").await;
+        let autumn = shop.campaign("autumn", &["Autumn"]).await;
+        crm_sync::services::affiliates::join(&shop.context, crm_simulation::world::ORGANIZATION, &zoe, &autumn, true).await.expect("in");
+        shop.resync("con_b", crm_sync::services::resync::Scope::All { campaign: Some(spring.clone()) }).await;
+        shop.settle().await;
+        shop.email(&zoe, B).await;
+        shop.settle().await;
+        for list in ["a", "b"] {
+            assert_eq!(shop.crm.tags(list), books(&[(B, &[SYSTEM, "Spring", "Autumn"])]), "{style:?} {list}");
         }
     });
 }
 
 #[test]
 fn one_who_moved_while_paused_is_moved_when_approved_again() {
-    run(async {
-        for style in STYLES {
-            let (mut shop, zoe, spring) = shop(style).await;
-            shop.settle().await;
-            shop.pause(&zoe, &spring).await;
-            shop.settle().await;
-            shop.email(&zoe, B).await;
-            shop.email(&zoe, C).await;
-            shop.settle().await;
-            assert_eq!(emails(&shop), [A], "{style:?}: nobody is told of somebody who is paused");
-            shop.approve(&zoe, &spring).await;
-            shop.settle().await;
-            assert_eq!(shop.crm.tags("a"), books(&[(C, &[SYSTEM, "Spring"])]), "{style:?}");
-        }
+    each(async |style, mut shop, zoe, spring| {
+        shop.settle().await;
+        shop.pause(&zoe, &spring).await;
+        shop.settle().await;
+        shop.email(&zoe, B).await;
+        shop.email(&zoe, C).await;
+        shop.settle().await;
+        assert_eq!(emails(&shop), [A], "{style:?}: nobody is told of somebody who is paused");
+        shop.approve(&zoe, &spring).await;
+        shop.settle().await;
+        assert_eq!(shop.crm.tags("a"), books(&[(C, &[SYSTEM, "Spring"])]), "{style:?}");
     });
 }
 
@@ -224,42 +211,34 @@ fn an_address_that_somebody_else_has_by_now_is_theirs() {
 
 #[test]
 fn what_was_known_under_an_address_goes_with_the_contact() {
-    run(async {
-        for style in STYLES {
-            let (mut shop, zoe, spring) = shop(style).await;
-            shop.settle().await;
-            shop.email(&zoe, B).await;
-            shop.settle().await;
-            let yan = shop.affiliate(A, &[&spring]).await;
-            shop.approve(&yan, &spring).await;
-            shop.settle().await;
-            assert_eq!(emails(&shop), [B, A], "{style:?}: a contact of his own, and Zoë's as it was");
-            // And back again: A is taken, so Zoë's contact goes on to C and leaves Yan's alone.
-            shop.email(&zoe, C).await;
-            shop.settle().await;
-            assert_eq!(emails(&shop), [C, A], "{style:?}");
-        }
+    each(async |style, mut shop, zoe, spring| {
+        shop.settle().await;
+        shop.email(&zoe, B).await;
+        shop.settle().await;
+        let yan = shop.affiliate(A, &[&spring]).await;
+        shop.approve(&yan, &spring).await;
+        shop.settle().await;
+        assert_eq!(emails(&shop), [B, A], "{style:?}: a contact of his own, and Zoë's as it was");
+        // And back again: A is taken, so Zoë's contact goes on to C and leaves Yan's alone.
+        shop.email(&zoe, C).await;
+        shop.settle().await;
+        assert_eq!(emails(&shop), [C, A], "{style:?}");
     });
 }
 
 #[test]
 fn tags_that_were_to_go_when_the_contact_moved_still_go() {
-    run(async {
-        for style in STYLES {
-            let (mut shop, zoe, spring) = shop(style).await;
-            let autumn = shop.campaign("autumn", &["Autumn"]).await;
-            crm_sync::services::affiliates::join(&shop.context, crm_simulation::world::ORGANIZATION, &zoe, &autumn, true)
-                .await
-                .expect("in");
-            shop.settle().await;
-            shop.crm.fail("a", Failing::Before);
-            shop.pause(&zoe, &autumn).await;
-            shop.start();
-            tokio::time::sleep(Duration::from_secs(3)).await;
-            // The untag waits; the approved campaign moves the contact.
-            shop.email(&zoe, B).await;
-            shop.settle().await;
-            assert_eq!(shop.crm.tags("a"), books(&[(B, &[SYSTEM, "Spring"])]), "{style:?} {spring:?}");
-        }
+    each(async |style, mut shop, zoe, spring| {
+        let autumn = shop.campaign("autumn", &["Autumn"]).await;
+        crm_sync::services::affiliates::join(&shop.context, crm_simulation::world::ORGANIZATION, &zoe, &autumn, true).await.expect("in");
+        shop.settle().await;
+        shop.crm.fail("a", Failing::Before);
+        shop.pause(&zoe, &autumn).await;
+        shop.start();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        // The untag waits; the approved campaign moves the contact.
+        shop.email(&zoe, B).await;
+        shop.settle().await;
+        assert_eq!(shop.crm.tags("a"), books(&[(B, &[SYSTEM, "Spring"])]), "{style:?} {spring:?}");
     });
 }

@@ -179,7 +179,7 @@ pub(super) async fn take(context: &Context, connector: &str, state: &str) -> Res
 pub(super) async fn drop_all(context: &Context, flow: &Flow, version: u64) {
     let gone = async {
         context.store.forget(&flow.whose()).await?;
-        let put = Put { record: flow.key(), expect: Some(version), json: None, unique: Vec::new() };
+        let put = Put::delete(flow.key(), Some(version));
         context.store.commit(vec![put], Vec::new()).await
     };
     if let Err(error) = gone.await {

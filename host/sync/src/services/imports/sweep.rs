@@ -61,7 +61,7 @@ async fn clear_up(context: &Context) -> Result<(), ServiceError> {
             match pointer.until {
                 Some(until) if until <= now => {
                     context.spool()?.delete(&results_name(&pointer.id)?).await.map_err(super::spool_error)?;
-                    let put = Put { record: pointer.key(), expect: None, json: None, unique: Vec::new() };
+                    let put = Put::delete(pointer.key(), None);
                     context.store.commit(vec![put], Vec::new()).await?;
                 }
                 Some(_) => {}

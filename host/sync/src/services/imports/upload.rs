@@ -202,12 +202,8 @@ pub(super) async fn discard(context: &Context, organization: &str, id: &str, fil
     {
         tracing::warn!(import = id, %error, "the file of an upload that broke off could not be deleted; the next start does it");
     }
-    let gone = |organization: &str| Put {
-        record: RecordKey { organization: organization.to_owned(), kind: Import::KIND, id: id.to_owned() },
-        expect: None,
-        json: None,
-        unique: Vec::new(),
-    };
+    let gone =
+        |organization: &str| Put::delete(RecordKey { organization: organization.to_owned(), kind: Import::KIND, id: id.to_owned() }, None);
     if let Err(error) = context.store.commit(vec![gone(organization), gone("")], Vec::new()).await {
         tracing::debug!(import = id, %error, "the record of an upload that broke off stays until the next start");
     }

@@ -145,11 +145,8 @@ pub(super) async fn find(context: &Context, token: &str) -> Result<Option<Versio
 /// The puts that delete an invitation with all that is kept of it.
 pub fn erasing(invite: &Versioned<Invite>) -> Vec<Put> {
     let Invite { id, organization, .. } = &invite.value;
-    let delete = |organization: &str, expect| Put {
-        record: RecordKey { organization: organization.to_owned(), kind: Kind::Invite, id: id.clone() },
-        expect,
-        json: None,
-        unique: Vec::new(),
+    let delete = |organization: &str, expect| {
+        Put::delete(RecordKey { organization: organization.to_owned(), kind: Kind::Invite, id: id.clone() }, expect)
     };
     vec![delete(organization, Some(invite.version)), delete("", None)]
 }
@@ -174,7 +171,7 @@ async fn swept(context: &Context) -> Result<(), ServiceError> {
                 Ok(invite) if invite.value.ended() <= before => puts.extend(erasing(&invite)),
                 Ok(_) => {}
                 Err(ServiceError::NotFound(_)) => {
-                    puts.push(Put { record: ticket.key(), expect: Some(*version), json: None, unique: Vec::new() });
+                    puts.push(Put::delete(ticket.key(), Some(*version)));
                 }
                 Err(error) => return Err(error),
             }

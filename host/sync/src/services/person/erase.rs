@@ -10,6 +10,7 @@ use crm_store::model::Put;
 use super::{Addresses, answers, contacts_of, export, invites, jobs_of};
 use crate::context::Context;
 use crate::domain::{ActorKind, normalise_email};
+use crate::services::records::Document as _;
 use crate::services::{ServiceError, affiliates, audit, records};
 
 /// What was erased.
@@ -99,7 +100,7 @@ async fn last(context: &Context, organization: &str, id: &str, addresses: &mut A
     let contacts = contacts_of(context, organization, id, addresses).await?;
     let connections: Vec<String> = contacts.iter().map(|(connection, _)| connection.id.clone()).collect();
     let contacts: Vec<_> = contacts.into_iter().map(|(_, contact)| (contact.lane, contact.email)).collect();
-    let gone = Put { json: None, unique: Vec::new(), ..records::put(&current.value, current.version)? };
+    let gone = Put::delete(current.value.key(), Some(current.version));
     // No value of the person: this line stays.
     let log = audit::entry(context, organization, "affiliate.erased", id, &[])?;
     match context.store.erase(organization, &[], &contacts, vec![gone, log]).await {

@@ -6,14 +6,13 @@ mod endpoint;
 pub(crate) mod schedule;
 pub(crate) mod secrets;
 
-use crm_contract::types::Person;
 use crm_store::StoreError;
 use crm_store::model::{NewJob, Purpose, Put};
 use zeroize::Zeroizing;
 
 use super::events::EventType;
-use super::records::{self, Paged};
-use super::{ServiceError, Versioned, audit, campaigns, form};
+use super::records::{self, Document as _, Paged};
+use super::{ServiceError, Versioned, audit, form};
 use crate::context::Context;
 use crate::ids::new_id;
 
@@ -122,16 +121,14 @@ pub async fn update(
 ) -> Result<Versioned<WebhookEndpoint>, ServiceError> {
     for _ in 0..records::RACES {
         let Versioned { value: before, version } = get(context, organization, id).await?;
-        if expect.is_some_and(|expect| expect != version) {
-            return Err(ServiceError::Changed);
-        }
         let mut after = before.clone();
         apply(context, &mut after, &change)?;
+        records::expected(expect, version)?;
         if after == before {
             return Ok(Versioned { value: before, version });
         }
         after.updated = context.now();
-        let log = audit::entry(context, organization, "webhook_endpoint.updated", id, &[("fields", campaigns::changed(&before, &after)?)])?;
+        let log = audit::entry(context, organization, "webhook_endpoint.updated", id, &[("fields", audit::changed(&before, &after)?)])?;
         match endpoint::write(context, &after, version, log).await {
             Ok(()) => {
                 if after.disabled.is_none() {
@@ -180,13 +177,11 @@ fn apply(context: &Context, endpoint: &mut WebhookEndpoint, change: &EndpointCha
 pub async fn delete(context: &Context, organization: &str, id: &str, expect: Option<u64>) -> Result<(), ServiceError> {
     for _ in 0..records::RACES {
         let Versioned { value, version } = get(context, organization, id).await?;
-        if expect.is_some_and(|expect| expect != version) {
-            return Err(ServiceError::Changed);
-        }
+        records::expected(expect, version)?;
         context.store.forget(&secrets::whose(&value)).await?;
         let (mut directory, listed) = endpoint::open(context, organization).await?;
         directory.leave(id);
-        let gone = Put { json: None, unique: Vec::new(), ..records::put(&value, version)? };
+        let gone = Put::delete(value.key(), Some(version));
         let log = audit::entry(context, organization, "webhook_endpoint.deleted", id, &[])?;
         match context.store.commit(vec![gone, directory.put(organization, listed)?, log], Vec::new()).await {
             Ok(_) => {
@@ -245,22 +240,10 @@ pub(crate) struct Message {
 pub(crate) fn delivery(context: &Context, organization: &str, endpoint: &str, message: Message) -> NewJob {
     let now = context.now();
     NewJob {
-        id: new_id("dlv", now),
-        organization: organization.to_owned(),
-        lane: endpoint.to_owned(),
-        campaign: String::new(),
-        affiliate: String::new(),
-        purpose: Purpose::Webhook,
         dedupe: message.id,
-        exclusive: String::new(),
         due: now + schedule::first_wait(&context.config),
-        created: now,
-        who: Person::default(),
-        set: Vec::new(),
-        clear: Vec::new(),
-        all: Vec::new(),
-        scope: String::new(),
         payload: Some(message.body),
+        ..NewJob::new(new_id("dlv", now), organization, endpoint, Purpose::Webhook, now)
     }
 }
 

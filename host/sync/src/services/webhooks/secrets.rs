@@ -67,9 +67,7 @@ pub struct Rotated {
 /// the merchant has: a rotation that broke off in between is so found out by the next one, and neither loses the merchant's secret.
 pub async fn rotate(context: &Context, organization: &str, id: &str, expect: Option<u64>) -> Result<Rotated, ServiceError> {
     let Versioned { value: mut endpoint, version } = records::load::<WebhookEndpoint>(context, organization, id).await?;
-    if expect.is_some_and(|expect| expect != version) {
-        return Err(ServiceError::Changed);
-    }
+    records::expected(expect, version)?;
     let now = context.now();
     if endpoint.rotating.is_some_and(|since| now.saturating_sub(since) < LOST_MS) {
         return Err(ServiceError::conflict("secret_rotating", "this secret is being rotated at the moment"));

@@ -61,25 +61,8 @@ pub(super) async fn claim(world: &World, lane: &str) -> anyhow::Result<Claim> {
 /// A webhook that tells of an affiliate.
 pub(super) fn delivery(world: &World, lane: &str, affiliate: &str, body: &str) -> NewJob {
     let now = world.ctx.now();
-    let id = crm_sync::ids::new_id("dlv", now);
-    NewJob {
-        organization: world.ann.organization.clone(),
-        lane: lane.into(),
-        campaign: String::new(),
-        affiliate: affiliate.into(),
-        purpose: Purpose::Webhook,
-        dedupe: id.clone(),
-        id,
-        exclusive: String::new(),
-        due: now,
-        created: now,
-        who: Default::default(),
-        set: vec![],
-        clear: vec![],
-        all: vec![],
-        scope: String::new(),
-        payload: Some(body.into()),
-    }
+    let blank = NewJob::new(crm_sync::ids::new_id("dlv", now), &world.ann.organization, lane, Purpose::Webhook, now);
+    NewJob { affiliate: affiliate.into(), payload: Some(body.into()), ..blank }
 }
 
 pub(super) struct Lived {

@@ -41,7 +41,7 @@ pub fn version(package: &str) -> Result<String> {
 }
 
 fn source() -> PathBuf {
-    places::repository().join("tests/witnesses/node")
+    places::here().join("node")
 }
 
 async fn prepare() -> Result<Node> {

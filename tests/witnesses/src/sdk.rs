@@ -43,7 +43,7 @@ struct Said {
 ///
 /// # Errors
 /// When the script fails, or nothing can be started.
-pub async fn session(node: &Node, folder: &Folder, fixtures: &[&str]) -> Result<Session> {
+pub async fn session(node: &Node, folder: &Folder, fixtures: &[String]) -> Result<Session> {
     let slug = folder.slug.as_str();
     if !SLUGS.contains(&slug) {
         let found: Vec<&Fixture> = fixtures.iter().map(|name| fixture(folder, name)).collect::<Result<_>>()?;

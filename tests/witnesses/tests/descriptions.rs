@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Error, Result, ensure};
 use crm_catalog::model::WitnessKind;
+use crm_conformance::Folder;
 use crm_witnesses::description::{Description, Operation, Place, canaries};
 use crm_witnesses::ours::{self, Ours};
 use crm_witnesses::verdict::{Heard, judge, named};
 use crm_witnesses::{places, sent::Sent};
 
+/// Of every connector that names a description: its files are `<slug>.json`, `<slug>-<part>.json`.
 #[test]
-fn mailchimps_description_accepts_what_we_send() {
-    described("mailchimp", &["mailchimp.json"]);
-}
-
-#[test]
-fn klaviyos_description_accepts_what_we_send() {
-    described("klaviyo", &["klaviyo.json"]);
-}
-
-#[test]
-fn sendgrids_descriptions_accept_what_we_send() {
-    described("sendgrid", &["sendgrid-marketing-contacts.json", "sendgrid-marketing-lists.json"]);
+fn every_vendors_description_accepts_what_we_send() {
+    let mut wrong = Vec::new();
+    for slug in places::connectors().unwrap().into_iter().filter(|slug| places::only().is_none_or(|only| only == *slug)) {
+        let folder = ours::folder(&slug).unwrap();
+        if folder.manifest.witnesses.iter().any(|witness| witness.kind == WitnessKind::Description) {
+            wrong.extend(described(&folder).err().map(|error| format!("{slug}:\n{error:#}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 /// An operation that was used, with the first request that it accepted.
@@ -31,27 +31,22 @@ struct Used<'d> {
     good: Option<Sent>,
 }
 
-fn described(slug: &str, files: &[&str]) {
-    let dir = places::specs();
-    if let Some(absent) = files.iter().find(|file| !dir.join(file).exists()) {
-        return places::skipped(slug, &format!("{absent} is not on this machine (CRM_SPECS_DIR)"));
+fn described(folder: &Folder) -> Result<()> {
+    let slug = &folder.slug;
+    let witness = named(&folder.manifest, WitnessKind::Description).map_err(Error::msg)?;
+    let files = places::descriptions(slug);
+    if files.is_empty() {
+        places::skipped(slug, "its description is not on this machine (CRM_SPECS_DIR)");
+        return Ok(());
     }
-    let folder = ours::folder(slug).unwrap();
-    let witness = named(&folder.manifest, WitnessKind::Description).unwrap();
-    let descriptions: Vec<Description> = files.iter().map(|file| Description::open(&dir.join(file)).unwrap()).collect();
-    for description in &descriptions {
-        assert!(
-            witness.name.contains(&description.version),
-            "{}: {} is of version {:?}",
-            witness.name,
-            description.name,
-            description.version
-        );
+    let descriptions: Vec<Description> = files.iter().map(|file| Description::open(file)).collect::<Result<_>>()?;
+    for Description { name, version, .. } in &descriptions {
+        ensure!(witness.name.contains(version), "{}: {name} is of version {version:?}", witness.name);
     }
 
     let (mut heard, mut used) = (Heard::default(), BTreeMap::<String, Used<'_>>::new());
-    let all = ours::requests(&folder).unwrap();
-    assert!(!all.is_empty(), "{slug}: the fixtures expect no request");
+    let all = ours::requests(folder)?;
+    ensure!(!all.is_empty(), "the fixtures expect no request");
     for Ours { call, fixture, sent } in all {
         let found = descriptions.iter().find_map(|description| Some((description, description.find(&sent.method, &sent.path)?)));
         let Some((description, place)) = found else {
@@ -83,5 +78,6 @@ fn described(slug: &str, files: &[&str]) {
         let sang = flock.iter().filter(|canary| !canary.refused);
         wrong.extend(sang.map(|canary| format!("{}: accepts a broken request: {}", operation.name, canary.what)));
     }
-    assert!(wrong.is_empty(), "{slug}:\n{}", wrong.join("\n"));
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
 }

@@ -23,6 +23,9 @@ code{overflow-wrap:anywhere}label{display:block;margin:.5rem 0}\
 input,select,button{font:inherit;padding:.4rem .6rem;max-width:100%}input[type=password]{width:30rem}\
 .state{border:1px solid var(--line);border-radius:1rem;padding:0 .6rem;font-size:.85rem;white-space:nowrap}\
 .succeeded{border-color:#2a7}.failed{border-color:#c33}.retrying,.waiting{border-color:#c80}\
+.search{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:end}.search label{margin:0;flex:1 1 12rem}\
+.search input,.search select{display:block;width:100%;box-sizing:border-box}.search a{padding:.4rem 0}\
+.toc{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;padding:0;list-style:none}.calls li{margin:.5rem 0}details{margin:.25rem 0 .75rem}summary{cursor:pointer;color:var(--dim)}\
 .narrow{max-width:40rem;overflow-wrap:anywhere}.text{white-space:pre-line}.by{color:var(--dim);margin-top:-.75rem}\
 .terms div{padding:.5rem 0;border-bottom:1px solid var(--line)}.terms dt{color:var(--dim);font-size:.9rem}.terms dd{margin:0;font-weight:600}\
 .public input:not([type=checkbox]),.public textarea{display:block;width:100%;box-sizing:border-box;border:1px solid #888;border-radius:.35rem}\

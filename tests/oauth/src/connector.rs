@@ -13,8 +13,10 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new() -> anyhow::Result<Self> {
-        let manifest = crm_catalog::parse(include_str!("acme.toml"), "acme.toml").map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    /// With all of its modes, or this one only.
+    pub(crate) fn new(mode: Option<&str>) -> anyhow::Result<Self> {
+        let mut manifest = crm_catalog::parse(include_str!("acme.toml"), "acme.toml").map_err(|e| anyhow::anyhow!("{e:?}"))?;
+        manifest.auth.retain(|auth| mode.is_none_or(|only| auth.mode == only));
         Ok(Self { manifest: Arc::new(manifest) })
     }
 }

@@ -59,6 +59,8 @@ pub struct Options {
     /// The operator's client, if there is one.
     pub operator: Option<(&'static str, &'static str)>,
     pub public_url: Option<&'static str>,
+    /// The only mode that the connector has; `None` = all of its manifest.
+    pub mode: Option<&'static str>,
 }
 
 impl Options {
@@ -68,6 +70,7 @@ impl Options {
             api: api.to_owned(),
             operator: Some(("acme-app", "operator-secret-canary")),
             public_url: Some(PUBLIC_URL),
+            mode: None,
         }
     }
 }
@@ -258,7 +261,7 @@ fn context(options: &Options, store: Arc<SledStore>, clock: Arc<Clock>) -> Resul
         operator.set("acme", "client_secret", Zeroizing::new(secret.to_owned()));
     }
     let config_of_sync = Config { public_url: options.public_url.map(str::to_owned), operator: Arc::new(operator), ..Config::default() };
-    Ok(Context::new(store, Arc::new(Connector::new()?), Egress::new(config)?, clock, config_of_sync))
+    Ok(Context::new(store, Arc::new(Connector::new(options.mode)?), Egress::new(config)?, clock, config_of_sync))
 }
 
 fn router(ctx: &Context) -> Router {

@@ -2,18 +2,38 @@
 
 use axum::Json;
 use axum::extract::State;
-use crm_sync::services::connectors;
+use crm_sync::services::connectors::{self, Search};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::App;
-use crate::extract::{Id, Tenant};
+use crate::extract::{Id, Query, Tenant};
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::types::connectors::{ConnectorCard, ConnectorDetail};
 
-/// Every connector that can be connected.
-#[utoipa::path(get, path = "/v1/connectors", tag = "connectors", responses((status = 200, body = Page<ConnectorCard>)))]
-pub(crate) async fn list_connectors(_tenant: Tenant, State(app): State<App>) -> Json<Page<ConnectorCard>> {
-    Json(Page::new(connectors::list(&app.state.ctx).iter().map(Into::into).collect(), None))
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DirectoryQuery {
+    /// Words that must all stand in name, slug, category or pitch, in any case.
+    #[serde(default)]
+    q: String,
+    /// One category, as the cards name it, in any case.
+    #[serde(default)]
+    category: String,
+}
+
+/// Every connector, or those that are looked for, by name.
+#[utoipa::path(get, path = "/v1/connectors", tag = "connectors", params(DirectoryQuery),
+    responses((status = 200, body = Page<ConnectorCard>)))]
+pub(crate) async fn list_connectors(
+    _tenant: Tenant,
+    State(app): State<App>,
+    Query(query): Query<DirectoryQuery>,
+) -> Json<Page<ConnectorCard>> {
+    let search = Search { words: query.q, category: query.category };
+    Json(Page::new(connectors::list(&app.state.ctx, &search).iter().map(Into::into).collect(), None))
 }
 
 /// One connector: connect form, what syncs, limits, setup page.

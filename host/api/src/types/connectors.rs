@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crm_catalog::model::{Manifest, Owner};
-use crm_sync::services::connectors::Connector;
+use crm_sync::services::connectors::{Connector, Readiness};
 use crm_sync::services::form;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,12 +18,23 @@ pub(crate) struct ConnectorCard {
     category: String,
     /// One line.
     pitch: String,
+    status: ConnectorStatus,
     /// Version that new work runs.
     version: String,
     /// BLAKE3 of the component file.
     digest: String,
     /// The vendor's API documentation.
     docs: String,
+}
+
+/// Whether it can be connected.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ConnectorStatus {
+    /// In at least one of its modes.
+    Live,
+    /// Not before the operator of this host has set the application's own client, or says where browsers reach the host.
+    NeedsOperator,
 }
 
 /// Everything about one connector, from its manifest.
@@ -121,6 +132,8 @@ struct SyncCall {
     writes: Vec<String>,
     /// Fields that are only ever written for a new contact.
     new_only: Vec<String>,
+    /// Fields that are never written, although a pattern of `writes` covers them.
+    never: Vec<String>,
     starts_automations: bool,
 }
 
@@ -190,6 +203,10 @@ impl From<&Connector> for ConnectorCard {
             name: identity.name,
             category: identity.category,
             pitch: identity.pitch,
+            status: match connector.readiness() {
+                Readiness::Live => ConnectorStatus::Live,
+                Readiness::NeedsOperator => ConnectorStatus::NeedsOperator,
+            },
             version: identity.version,
             digest: connector.digest.0.clone(),
             docs: identity.docs,
@@ -307,6 +324,7 @@ fn calls(m: &Manifest) -> Vec<SyncCall> {
             stages: c.stages.iter().map(word).collect(),
             writes: c.writes,
             new_only: c.new_only,
+            never: c.never,
             starts_automations: c.starts_automations,
         })
         .collect()

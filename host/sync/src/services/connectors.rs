@@ -1,4 +1,4 @@
-//! The directory of connectors: what is loaded and active, with the manifest that every page and form is read from.
+//! The directory of connectors: what is loaded and active, with the manifest that every page and form is read from; and the search in it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crm_catalog::model::Manifest;
 use crm_contract::ports::Digest;
 
-use super::{ServiceError, authorization};
+use super::{ServiceError, authorization, form};
 use crate::context::Context;
 
 /// An active connector.
@@ -18,6 +18,41 @@ pub struct Connector {
     pub consent: Vec<Consent>,
     /// Fields of the form that may stay empty, because the operator has set them.
     pub offered: BTreeSet<String>,
+    open: bool,
+}
+
+/// Whether merchants can connect a connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// In at least one of its modes.
+    Live,
+    /// Not before the operator of this host has set the application's own client, or says where browsers reach the host.
+    NeedsOperator,
+}
+
+impl Connector {
+    pub fn readiness(&self) -> Readiness {
+        if self.open { Readiness::Live } else { Readiness::NeedsOperator }
+    }
+}
+
+/// What is looked for in the directory; empty is everything.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// Words that must all stand in name, slug, category or pitch, in any case.
+    pub words: String,
+    /// This category only, in any case.
+    pub category: String,
+}
+
+impl Search {
+    fn finds(&self, manifest: &Manifest) -> bool {
+        let identity = &manifest.connector;
+        let text = [&identity.name, &identity.slug, &identity.category, &identity.pitch].map(|part| part.to_lowercase()).join("\n");
+        let category = self.category.trim().to_lowercase();
+        (category.is_empty() || identity.category.to_lowercase() == category)
+            && self.words.to_lowercase().split_whitespace().all(|word| text.contains(word))
+    }
 }
 
 /// One mode of the authorization code grant.
@@ -32,20 +67,20 @@ pub struct Consent {
 fn connector(context: &Context, digest: Digest, manifest: Arc<Manifest>) -> Connector {
     let operator = &context.config.operator;
     let redirect_uri = authorization::redirect_uri(context, &manifest.connector.slug);
-    let consent = authorization::modes(&manifest).into_iter().map(|mode| Consent {
-        mode: mode.to_owned(),
-        ready: redirect_uri.is_some() && operator.missing(&manifest, mode).is_empty(),
-        redirect_uri: redirect_uri.clone(),
-    });
-    Connector { consent: consent.collect(), offered: operator.offered(&manifest), digest, manifest }
+    let consents = authorization::modes(&manifest);
+    let ready = |mode: &str| operator.missing(&manifest, mode).is_empty() && (redirect_uri.is_some() || !consents.contains(&mode));
+    let open = form::modes(&manifest).into_iter().any(ready);
+    let consent = consents.iter().map(|mode| Consent { mode: (*mode).to_owned(), ready: ready(mode), redirect_uri: redirect_uri.clone() });
+    Connector { consent: consent.collect(), offered: operator.offered(&manifest), open, digest, manifest }
 }
 
-/// Every active connector, by name.
-pub fn list(context: &Context) -> Vec<Connector> {
+/// Every active connector that is looked for, by name.
+pub fn list(context: &Context, search: &Search) -> Vec<Connector> {
     let slugs: BTreeSet<String> = context.guests.loaded().into_iter().map(|(_, m)| m.connector.slug.clone()).collect();
     let mut connectors: Vec<Connector> = slugs
         .iter()
         .filter_map(|slug| context.guests.active(slug))
+        .filter(|(_, manifest)| search.finds(manifest))
         .map(|(digest, manifest)| connector(context, digest, manifest))
         .collect();
     connectors.sort_by_key(|c| c.manifest.connector.name.to_lowercase());

@@ -42,6 +42,33 @@ async fn the_directory_and_the_setup_page_come_from_the_manifest() -> anyhow::Re
 }
 
 #[tokio::test]
+async fn the_directory_is_searched_by_word_and_by_category() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let site = crm_web::router(WebState { ctx: world.ctx.clone(), gate: world.state.gate.clone(), secure_cookies: true });
+    for (query, found) in [
+        ("", true),
+        ("?q=MAIL", true),
+        ("?q=letters+acme", true),
+        ("?category=e-mail", true),
+        ("?q=letters&category=E-mail&utm_source=x", true),
+        ("?q=nothing", false),
+        ("?q=letters+nothing", false),
+        ("?category=CRM", false),
+    ] {
+        let page = get(&site, &format!("/integrations{query}"), "").await?;
+        assert_eq!(page.text.contains("/integrations/acme"), found, "{query}");
+        assert_eq!(page.text.contains("0 of 1 integrations"), !found, "{query}");
+        let answer = world.ann(Method::GET, &format!("/v1/connectors{}", query.replace("&utm_source=x", "")), Value::Null).await?;
+        let cards = answer.json()["data"].as_array().map_or(0, Vec::len);
+        assert_eq!(cards == 1, found, "{query}: {}", answer.text);
+    }
+    let words = get(&site, "/integrations?q=%22%3E%3Cscript%3E", "").await?;
+    assert!(!words.text.contains("<script"), "what was looked for is shown, and never believed");
+    assert_eq!(world.ann(Method::GET, "/v1/connectors", Value::Null).await?.json()["data"][0]["status"], "live");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_console_shows_ones_own_syncs_only_and_only_while_the_key_lives() -> anyhow::Result<()> {
     let world = World::new().await?;
     let site = crm_web::router(WebState { ctx: world.ctx.clone(), gate: world.state.gate.clone(), secure_cookies: false });

@@ -26,6 +26,20 @@ fn state_of(answer: &Answer) -> Result<String> {
 }
 
 #[tokio::test]
+async fn an_integration_is_live_when_browsers_can_come_back() -> Result<()> {
+    let stub = Stub::obliging().await?;
+    let ready = World::new(Options::of(&stub.url, &stub.url)).await?;
+    assert!(ready.get("/integrations", &[]).await?.text.contains(">live<"));
+    let lost = Options { public_url: None, ..Options::of(&stub.url, &stub.url) };
+    let otherwise = World::new(lost.clone()).await?;
+    assert!(otherwise.get("/integrations", &[]).await?.text.contains(">live<"), "its other mode needs no browser");
+    let page = World::new(Options { mode: Some("consent"), ..lost }).await?;
+    let page = page.get("/integrations", &[]).await?;
+    assert!(page.text.contains("not set up on this host yet") && !page.text.contains(">live<"), "{}", page.text);
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_button_leads_to_the_vendor_and_back_to_the_connections() -> Result<()> {
     let stub = Stub::obliging().await?;
     let world = World::new(Options::of(&stub.url, &stub.url)).await?;

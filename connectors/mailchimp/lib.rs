@@ -5,8 +5,8 @@
 //! manifest. Must never send `status`, which could subscribe somebody again. Facts: <https://mailchimp.com/developer/marketing/>.
 
 use crm_connector_sdk::prelude::*;
+use crm_connector_sdk::{md5, text};
 
-mod md5;
 mod pickers;
 mod refusal;
 
@@ -170,7 +170,7 @@ fn standing(member: &json::Value) -> Standing {
 
 /// Mailchimp's name of a contact.
 fn hash(email: &str) -> String {
-    md5::hex(&crm_connector_sdk::text::lower(email.trim()))
+    md5::hex(&text::lower(email.trim()))
 }
 
 fn names(rows: &[json::Value]) -> Vec<String> {

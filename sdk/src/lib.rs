@@ -52,6 +52,7 @@ pub mod fake;
 pub mod http;
 pub mod json;
 pub mod log;
+pub mod md5;
 pub mod memo;
 pub mod name;
 #[cfg(not(target_arch = "wasm32"))]

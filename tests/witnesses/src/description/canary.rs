@@ -8,7 +8,7 @@ use crate::sent::{Body, Sent};
 
 const UNHEARD: &str = "zz_canary";
 /// Fields whose keys are the account's own: anything may stand in them.
-const OWN_KEYS: &[&str] = &["merge_fields", "custom_fields", "properties", "append", "unappend"];
+const OWN_KEYS: &[&str] = &["merge_fields", "custom_fields", "properties", "append", "unappend", "filter", "values", "dataFields"];
 
 /// One broken request.
 pub struct Canary {

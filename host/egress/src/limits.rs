@@ -43,7 +43,7 @@ struct Known {
 impl Drawn {
     /// What to tell a run that these limits hold back.
     pub(crate) fn throttle(&self, now: u64) -> Throttle {
-        let waits = self.cells.iter().filter_map(|c| c.with(|b| b.ready(1, 0, now)).err().map(|until| (until, c)));
+        let waits = self.cells.iter().filter_map(|c| c.with(|b| b.ready(1, false, now)).err().map(|until| (until, c)));
         let Some((until, cell)) = waits.max_by_key(|(until, _)| *until) else { return Throttle { after_seconds: Some(1), limit: None } };
         let seconds = until.map_or(1, |u| u.saturating_sub(now).div_ceil(1_000).max(1));
         Throttle { after_seconds: Some(u32::try_from(seconds).unwrap_or(u32::MAX)), limit: cell.name.clone() }

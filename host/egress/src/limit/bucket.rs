@@ -70,6 +70,8 @@ pub(crate) struct Bucket {
     strikes: u32,
     /// Promised to runs that were let start and have not sent yet.
     pub promised: u64,
+    /// What a run uses of this limit as a rule, in sixteenths; nothing until one has ended.
+    usual: Option<u64>,
     seen: u64,
 }
 
@@ -88,6 +90,7 @@ impl Bucket {
             blocked_until: 0,
             strikes: 0,
             promised: 0,
+            usual: None,
             seen: 0,
         }
     }
@@ -100,17 +103,34 @@ impl Bucket {
         }
     }
 
-    /// Whether `cost` may go now. `mine` is the part of what is promised that belongs to the asker.
-    pub(crate) fn ready(&mut self, cost: u64, mine: u64, now: u64) -> Result<(), Wait> {
-        self.room(self.weight(cost), mine, now)
+    /// Whether `cost` may go now. What is promised to others stands in the way of a call unless its run was let `start`ed itself: the
+    /// promises made together fit into what comes free soon, and runs under way take it in the order in which they ask.
+    pub(crate) fn ready(&mut self, cost: u64, started: bool, now: u64) -> Result<(), Wait> {
+        let promised = if started { 0 } else { self.promised };
+        self.room(self.weight(cost), promised, now)
     }
 
-    /// Whether `units` of this limit (several calls together) could go now.
-    pub(crate) fn ready_units(&mut self, units: u64, now: u64) -> Result<(), Wait> {
-        self.room(units, 0, now)
+    /// Whether a run that may draw `most` on this limit should be let start: there is room for its first call now, and for as many as
+    /// a run uses as a rule within `patience`. `Ok`: how much to promise it.
+    pub(crate) fn ready_to_start(&mut self, most: u64, patience: u64, now: u64) -> Result<u64, Wait> {
+        let units = self.usual.map_or(most, |usual| usual.div_ceil(16).clamp(1, most.max(1))).min(most);
+        self.room(units.min(1), self.promised, now)?;
+        match self.room(units, self.promised, now) {
+            Ok(()) => Ok(units),
+            Err(Some(until)) if until <= now.saturating_add(patience) => Ok(units),
+            Err(until) => Err(until.map(|until| until.saturating_sub(patience))),
+        }
     }
 
-    fn room(&mut self, units: u64, mine: u64, now: u64) -> Result<(), Wait> {
+    /// A run has ended that used so much of this limit.
+    pub(crate) fn learn_usual(&mut self, used: u64) {
+        let used = used.saturating_mul(16);
+        self.usual = Some(
+            self.usual.map_or(used, |usual| if used > usual { usual + (used - usual).div_ceil(8) } else { usual - (usual - used) / 8 }),
+        );
+    }
+
+    fn room(&mut self, units: u64, promised: u64, now: u64) -> Result<(), Wait> {
         self.settle(now);
         if now < self.blocked_until {
             return Err(Some(self.blocked_until));
@@ -124,8 +144,12 @@ impl Bucket {
         }
         // A call that costs more than the whole allowance goes when the window is empty, rather than never.
         let cost = units.min(capacity);
-        let used = self.flying + self.logged + self.foreign + self.promised.saturating_sub(mine);
+        let used = self.flying + self.logged + self.foreign + promised;
         let Some(mut missing) = (used + cost).checked_sub(capacity).filter(|n| *n > 0) else { return Ok(()) };
+        if missing <= promised {
+            // A run that ends gives back what it did not use: sooner than the window does.
+            return Err(None);
+        }
         let mut foreign = (self.foreign > 0).then_some((self.foreign_until, self.foreign));
         for &(until, cost) in &self.log {
             if let Some((at, n)) = foreign

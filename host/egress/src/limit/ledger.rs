@@ -14,6 +14,11 @@ use super::bucket::{Bucket, Shape, Wait};
 const MAX_CELLS: usize = 65_536;
 /// How long a promise holds until its run opens.
 const PROMISE_MS: u64 = 2_000;
+/// A run is let start when its later calls will have to wait no longer than this: less than the two seconds after which egress gives up
+/// waiting, and long enough for the calls of a window of one second to be used to the last.
+const PATIENCE_MS: u64 = 1_000;
+/// When to look again for what a run or a call under way will give back.
+const SOON_MS: u64 = 10;
 
 /// Whose limit: connector, the limit's name, and the sharer (connection, account, credential, or everyone).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,21 +47,25 @@ impl Cell {
 
 /// What one run was promised when it was let start; what it does not use goes back when it ends.
 pub(crate) struct Reservation {
-    parts: Vec<(Arc<Cell>, AtomicU64)>,
+    parts: Vec<Part>,
     expires: u64,
 }
 
-impl Reservation {
-    fn left(&self, cell: &Arc<Cell>) -> u64 {
-        self.parts.iter().find(|(c, _)| Arc::ptr_eq(c, cell)).map_or(0, |(_, left)| left.load(Ordering::Relaxed))
-    }
+/// The promise on one bucket.
+struct Part {
+    cell: Arc<Cell>,
+    left: AtomicU64,
+    used: AtomicU64,
+}
 
+impl Reservation {
     /// Uses up to `cost` of the promise on one bucket, whose lock the caller holds.
     fn spend(&self, cell: &Arc<Cell>, cost: u64, bucket: &mut Bucket) {
-        if let Some((_, left)) = self.parts.iter().find(|(c, _)| Arc::ptr_eq(c, cell)) {
-            let had = left.load(Ordering::Relaxed);
+        if let Some(part) = self.parts.iter().find(|part| Arc::ptr_eq(&part.cell, cell)) {
+            let had = part.left.load(Ordering::Relaxed);
             let spent = had.min(cost);
-            left.store(had - spent, Ordering::Relaxed);
+            part.left.store(had - spent, Ordering::Relaxed);
+            part.used.fetch_add(cost, Ordering::Relaxed);
             bucket.promised = bucket.promised.saturating_sub(spent);
         }
     }
@@ -64,10 +73,17 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        for (cell, left) in &self.parts {
-            let left = left.swap(0, Ordering::Relaxed);
+        // A run that sent nothing (its answers were in the journal, or it never opened) says nothing about what others will send.
+        let sent = self.parts.iter().any(|part| part.used.load(Ordering::Relaxed) > 0);
+        for Part { cell, left, used } in &self.parts {
+            let (left, used) = (left.swap(0, Ordering::Relaxed), used.load(Ordering::Relaxed));
+            cell.with(|bucket| {
+                bucket.promised = bucket.promised.saturating_sub(left);
+                if sent {
+                    bucket.learn_usual(used);
+                }
+            });
             if left > 0 {
-                cell.with(|b| b.promised = b.promised.saturating_sub(left));
                 cell.freed.notify_waiters();
             }
         }
@@ -169,8 +185,7 @@ impl Ledger {
         let mut locked: Vec<MutexGuard<'_, Bucket>> = cells.iter().map(|c| c.bucket.lock()).collect();
         let mut worst: Option<(Wait, usize)> = None;
         for (at, bucket) in locked.iter_mut().enumerate() {
-            let mine = reservation.map_or(0, |r| r.left(&cells[at]));
-            if let Err(until) = bucket.ready(cost, mine, now) {
+            if let Err(until) = bucket.ready(cost, reservation.is_some(), now) {
                 // The latest wait is the one that counts; "when one ends" is never the latest of two.
                 if worst.is_none_or(|(w, _)| until > w) {
                     worst = Some((until, at));
@@ -192,8 +207,8 @@ impl Ledger {
         Admission::Go(Permit { cells, cost, clock: self.clock.clone(), ended: false })
     }
 
-    /// Whether a run that draws so much on each bucket could send it all now; if so, it is promised to the next run that
-    /// [`Self::claim`]s under `run`. Else the time to ask again.
+    /// Whether a run that draws at most so much on each bucket may start: its first calls could go now, and those that a run makes as a
+    /// rule before long. If so, they are promised to the next run that [`Self::claim`]s under `run`. Else the time to ask again.
     pub(crate) fn promise(&self, run: &str, wants: Vec<(Arc<Cell>, u64)>, now: u64) -> Option<u64> {
         self.expire(now);
         let mut wants = wants;
@@ -201,25 +216,25 @@ impl Ledger {
         wants.dedup_by_key(|(c, _)| c.id);
         let mut locked: Vec<MutexGuard<'_, Bucket>> = wants.iter().map(|(c, _)| c.bucket.lock()).collect();
         let mut latest: Option<u64> = None;
-        for (bucket, (_, units)) in locked.iter_mut().zip(&wants) {
-            if let Err(until) = bucket.ready_units(*units, now) {
+        let mut units = Vec::with_capacity(wants.len());
+        for (bucket, (_, most)) in locked.iter_mut().zip(&wants) {
+            match bucket.ready_to_start(*most, PATIENCE_MS, now) {
+                Ok(promised) => units.push(promised),
                 // Calls in flight answer soon; nothing says when.
-                latest = latest.max(Some(until.unwrap_or(now + 50)));
+                Err(until) => latest = latest.max(Some(until.unwrap_or(now + SOON_MS))),
             }
         }
         if latest.is_some() {
             return latest;
         }
-        for (bucket, (_, units)) in locked.iter_mut().zip(&wants) {
-            bucket.promised += units;
-        }
+        locked.iter_mut().zip(&units).for_each(|(bucket, units)| bucket.promised += units);
         drop(locked);
         if wants.is_empty() {
             return None;
         }
         let expires = now + PROMISE_MS;
-        let parts = wants.into_iter().map(|(c, units)| (c, AtomicU64::new(units))).collect();
-        let reservation = Arc::new(Reservation { parts, expires });
+        let part = |((cell, _), units)| Part { cell, left: AtomicU64::new(units), used: AtomicU64::new(0) };
+        let reservation = Arc::new(Reservation { parts: wants.into_iter().zip(units).map(part).collect(), expires });
         let mut waiting = self.waiting.lock();
         waiting.by_run.entry(run.to_owned()).or_default().push_back(reservation);
         waiting.order.push_back((expires, run.to_owned()));

@@ -202,6 +202,29 @@ fn what_a_run_does_not_use_goes_back_when_it_ends() {
 }
 
 #[test]
+fn runs_that_share_what_comes_free_soon_do_not_hold_each_other_up() {
+    let (ledger, clock) = ledger();
+    let cell = ledger.cell(key("rate", "a"), Some("rate"), &shape(5, 1_000), clock.now_ms());
+    let spent: Vec<Permit> = (0..3).map(|_| admit(&ledger, &cell, &clock).unwrap()).collect();
+    spent.into_iter().for_each(|permit| permit.done(false, true));
+    clock.0.fetch_add(500, Ordering::Relaxed);
+    let now = clock.now_ms();
+    assert_eq!(ledger.promise("lane", vec![(cell.clone(), 2)], now), None);
+    assert!(ledger.promise("lane", vec![(cell.clone(), 3)], now).is_some(), "its first call would have to wait for the other run");
+    let first = ledger.claim("lane", now).unwrap();
+    let Admission::Go(one) = ledger.admit(std::slice::from_ref(&cell), 1, Some(&first), now) else { panic!("it was promised") };
+    one.done(false, true);
+    drop(first);
+    assert_eq!(ledger.promise("lane", vec![(cell.clone(), 4)], now), None, "one is free, and three come back in half a second");
+    let second = ledger.claim("lane", now).unwrap();
+    let mine = || ledger.admit(std::slice::from_ref(&cell), 1, Some(&second), clock.now_ms());
+    assert!(matches!(mine(), Admission::Go(_)));
+    assert!(matches!(mine(), Admission::Wait { until: Some(until), .. } if until <= now + 502));
+    clock.0.fetch_add(502, Ordering::Relaxed);
+    assert!(matches!(mine(), Admission::Go(_)));
+}
+
+#[test]
 fn a_promise_whose_run_never_opens_lapses() {
     let (ledger, clock) = ledger();
     let now = clock.now_ms();

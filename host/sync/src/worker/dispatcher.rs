@@ -26,7 +26,7 @@ const LANES_WHEN_FULL: usize = 2_048;
 const WHEN_FULL: Duration = Duration::from_millis(50);
 /// The longest sleep: a missed hint costs at most this.
 const IDLE: Duration = Duration::from_millis(500);
-/// The shortest: a lane that is due but at its own concurrency must not make this loop spin. New work wakes it anyway.
+/// While a lane is due but at its own concurrency, which must not make this loop spin. New work wakes it anyway.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// A lane that was offered but gave no job is not asked again before this long.
 const NOTHING_THERE_MS: u64 = 100;
@@ -271,10 +271,13 @@ impl Dispatcher {
         }
         match context.store.next_due() {
             None => IDLE,
-            Some(due) => {
-                let shortest = if free.full() { WHEN_FULL } else { SHORTEST };
-                Duration::from_millis(due.saturating_sub(context.now())).clamp(shortest, IDLE)
-            }
+            Some(due) => match due.saturating_sub(context.now()) {
+                _ if free.full() => Duration::from_millis(due.saturating_sub(context.now())).clamp(WHEN_FULL, IDLE),
+                // Due, and yet nothing was claimed: something else holds it up.
+                0 => SHORTEST,
+                // To the millisecond: a limit's slot that comes free is a slot to be used.
+                ms => Duration::from_millis(ms).min(IDLE),
+            },
         }
     }
 }

@@ -105,6 +105,24 @@ impl Suite {
         Ok(verdict)
     }
 
+    /// Loads a component and leaves it loaded, beside all that were loaded before.
+    ///
+    /// # Errors
+    /// When the engine refuses it.
+    pub async fn load(&self, component: Vec<u8>) -> anyhow::Result<Digest> {
+        Ok(self.engine.load(component).await?)
+    }
+
+    /// Runs one fixture through a component that is loaded. Nothing is found when it passes.
+    ///
+    /// # Errors
+    /// When the component is not loaded.
+    pub async fn run(&self, digest: &Digest, fixture: &Fixture) -> anyhow::Result<Vec<Failure>> {
+        let manifest = self.engine.manifest(digest).context("no such component is loaded")?;
+        let wrong = self.play(digest, &manifest, fixture).await;
+        Ok(wrong.into_iter().map(|found| Failure::of_fixture(fixture, found)).collect())
+    }
+
     async fn play_all(&self, digest: &Digest, folder: &Folder, verdict: &mut Verdict) -> anyhow::Result<()> {
         let manifest = self.engine.manifest(digest).context("the engine forgot what it loaded")?;
         if *manifest != folder.manifest {

@@ -16,6 +16,7 @@ nav{display:flex;gap:1rem;flex-wrap:wrap;border-bottom:1px solid var(--line);pad
 a{color:inherit}.dim{color:var(--dim)}\
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:1rem;padding:0;list-style:none}\
 .cards li,.box{border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;margin:.5rem 0}\
+.cards li{margin:0}.cards h2{margin:0 0 .25rem}.cards p{margin:.25rem 0}\
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}\
 th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}\
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem;border-left:3px solid var(--line);padding-left:.75rem}\
@@ -24,7 +25,7 @@ input,select,button{font:inherit;padding:.4rem .6rem;max-width:100%}input[type=p
 .state{border:1px solid var(--line);border-radius:1rem;padding:0 .6rem;font-size:.85rem;white-space:nowrap}\
 .succeeded{border-color:#2a7}.failed{border-color:#c33}.retrying,.waiting{border-color:#c80}\
 .search{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:end}.search label{margin:0;flex:1 1 12rem}\
-.search input,.search select{display:block;width:100%;box-sizing:border-box}.search a{padding:.4rem 0}\
+.search input,.search select,.search button{min-height:2.6rem}.search input,.search select{display:block;width:100%;box-sizing:border-box}.search a{padding:.4rem 0}\
 .toc{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;padding:0;list-style:none}.calls li{margin:.5rem 0}details{margin:.25rem 0 .75rem}summary{cursor:pointer;color:var(--dim)}\
 .narrow{max-width:40rem;overflow-wrap:anywhere}.text{white-space:pre-line}.by{color:var(--dim);margin-top:-.75rem}\
 .terms div{padding:.5rem 0;border-bottom:1px solid var(--line)}.terms dt{color:var(--dim);font-size:.9rem}.terms dd{margin:0;font-weight:600}\

@@ -9,7 +9,7 @@ use crate::workspace::{Workspace, run as run_command};
 
 #[derive(Args)]
 pub(crate) struct Flags {
-    /// engine, sandbox-tax, durable-syncs, enqueue or import
+    /// engine, sandbox-tax, durable-syncs, enqueue, import or limiter
     name: String,
     /// Passed on to the bench
     #[arg(last = true)]
@@ -41,6 +41,8 @@ const BENCHES: &[Bench] = &[
         guests: &[],
     },
     Bench { name: "enqueue", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "enqueue"], needs_product: true, guests: &[] },
+    // Virtual time: its figures do not depend on how it was built.
+    Bench { name: "limiter", cargo: &["run", "-p", "crm-bench", "--bin", "limiter"], needs_product: true, guests: &[] },
     // A million rows into the host as a process, killed twice: arguments are the number of rows and a seed.
     Bench { name: "import", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "import"], needs_product: true, guests: &[] },
 ];

@@ -10,6 +10,7 @@ mod demo;
 mod new;
 mod python;
 mod say;
+mod table;
 mod template;
 mod test;
 mod tidy;

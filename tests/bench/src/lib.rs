@@ -51,23 +51,27 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// An engine that compiles in this process and keeps nothing on disk.
+pub fn in_memory() -> Result<Arc<Engine>> {
+    Ok(Engine::new(EngineConfig {
+        cache_dir: None,
+        cache_key: [7; 32],
+        compiler: Compiler::InProcess,
+        limits: Limits::default(),
+        wasi_allowed: BTreeSet::new(),
+    })?)
+}
+
 /// Wires the rooms against a vendor at `base` (`http://127.0.0.1:PORT/1`).
 pub async fn wire(base: &str, config: Config) -> Result<Bench> {
     // Beside the build: on a real disk, where an fsync costs what it costs.
     let target = root().join("target/bench");
     std::fs::create_dir_all(&target)?;
     let dir = tempfile::tempdir_in(&target)?;
-    let file = root().join("target/connectors/ontraport.wasm");
-    let bytes = std::fs::read(&file).context("target/connectors/ontraport.wasm is missing: run `cargo xtask build`")?;
+    let bytes = std::fs::read(crm_test_support::connector("ontraport")?)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = SledStore::open(&dir.path().join("store"), OpenOptions::new(MasterKey::generate()?))?;
-    let engine = Engine::new(EngineConfig {
-        cache_dir: None,
-        cache_key: [7; 32],
-        compiler: Compiler::InProcess,
-        limits: Limits::default(),
-        wasi_allowed: BTreeSet::new(),
-    })?;
+    let engine = in_memory()?;
     let digest = engine.load(bytes).await?;
     let manifest = engine.manifest(&digest).context("just loaded")?;
     let mut egress = EgressConfig::system("crm-host-bench/0.1", clock.clone())?;

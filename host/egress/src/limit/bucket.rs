@@ -70,6 +70,8 @@ pub(crate) struct Bucket {
     strikes: u32,
     /// Promised to runs that were let start and have not sent yet.
     pub promised: u64,
+    /// How many runs hold those promises.
+    pub holders: u64,
     /// What a run uses of this limit as a rule, in sixteenths; nothing until one has ended.
     usual: Option<u64>,
     seen: u64,
@@ -90,6 +92,7 @@ impl Bucket {
             blocked_until: 0,
             strikes: 0,
             promised: 0,
+            holders: 0,
             usual: None,
             seen: 0,
         }
@@ -110,16 +113,19 @@ impl Bucket {
         self.room(self.weight(cost), promised, now)
     }
 
-    /// Whether a run that may draw `most` on this limit should be let start: there is room for its first call now, and for as many as
-    /// a run uses as a rule within `patience`. `Ok`: how much to promise it.
+    /// Whether a run that may draw `most` on this limit should be let start: one call could go now, and as many as a run uses as a rule
+    /// within `patience`, with all that is promised. A run makes one call at a time: one that waits for its answer needs no room now, and
+    /// of each of the others only its next call stands before this one. `Ok`: how much to promise it.
     pub(crate) fn ready_to_start(&mut self, most: u64, patience: u64, now: u64) -> Result<u64, Wait> {
         let units = self.usual.map_or(most, |usual| usual.div_ceil(16).clamp(1, most.max(1))).min(most);
-        self.room(units.min(1), self.promised, now)?;
-        match self.room(units, self.promised, now) {
-            Ok(()) => Ok(units),
-            Err(Some(until)) if until <= now.saturating_add(patience) => Ok(units),
-            Err(until) => Err(until.map(|until| until.saturating_sub(patience))),
+        let next = self.holders.saturating_sub(u64::from(self.running)).min(self.promised);
+        self.room(units.min(1), next, now)?;
+        let Err(wait) = self.room(units, self.promised, now) else { return Ok(units) };
+        let in_time = now.saturating_add(patience);
+        if self.missing(units, self.promised).is_some_and(|missing| self.freed(missing).is_some_and(|at| at <= in_time)) {
+            return Ok(units);
         }
+        Err(wait.map(|until| until.saturating_sub(patience)))
     }
 
     /// A run has ended that used so much of this limit.
@@ -138,18 +144,24 @@ impl Bucket {
         if self.shape.concurrency.is_some_and(|most| self.running >= most) {
             return Err(None);
         }
-        let Some(capacity) = self.capacity else { return Ok(()) };
-        if self.probing && self.running > 0 {
+        if self.capacity.is_some() && self.probing && self.running > 0 {
             return Err(None);
         }
+        let Some(missing) = self.missing(units, promised) else { return Ok(()) };
+        // A run that ends gives back what it did not use: sooner than the window does.
+        Err(if missing <= promised { None } else { self.freed(missing) })
+    }
+
+    /// What is lacking for so much to go.
+    fn missing(&self, units: u64, promised: u64) -> Option<u64> {
+        let capacity = self.capacity?;
         // A call that costs more than the whole allowance goes when the window is empty, rather than never.
-        let cost = units.min(capacity);
         let used = self.flying + self.logged + self.foreign + promised;
-        let Some(mut missing) = (used + cost).checked_sub(capacity).filter(|n| *n > 0) else { return Ok(()) };
-        if missing <= promised {
-            // A run that ends gives back what it did not use: sooner than the window does.
-            return Err(None);
-        }
+        (used + units.min(capacity)).checked_sub(capacity).filter(|n| *n > 0)
+    }
+
+    /// When the window will have let go of so much. `None`: no one knows, since calls are in flight.
+    fn freed(&self, mut missing: u64) -> Wait {
         let mut foreign = (self.foreign > 0).then_some((self.foreign_until, self.foreign));
         for &(until, cost) in &self.log {
             if let Some((at, n)) = foreign
@@ -158,15 +170,15 @@ impl Bucket {
                 foreign = None;
                 missing = missing.saturating_sub(n);
                 if missing == 0 {
-                    return Err(Some(at));
+                    return Some(at);
                 }
             }
             missing = missing.saturating_sub(cost);
             if missing == 0 {
-                return Err(Some(until));
+                return Some(until);
             }
         }
-        Err(foreign.filter(|(_, n)| *n >= missing).map(|(at, _)| at))
+        foreign.filter(|(_, n)| *n >= missing).map(|(at, _)| at)
     }
 
     /// A call goes out. Call [`Self::ready`] first, under the same lock.

@@ -18,7 +18,7 @@ const PROMISE_MS: u64 = 2_000;
 /// waiting, and long enough for the calls of a window of one second to be used to the last.
 const PATIENCE_MS: u64 = 1_000;
 /// When to look again for what a run or a call under way will give back.
-const SOON_MS: u64 = 10;
+const SOON_MS: u64 = 5;
 
 /// Whose limit: connector, the limit's name, and the sharer (connection, account, credential, or everyone).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +67,9 @@ impl Reservation {
             part.left.store(had - spent, Ordering::Relaxed);
             part.used.fetch_add(cost, Ordering::Relaxed);
             bucket.promised = bucket.promised.saturating_sub(spent);
+            if spent > 0 && spent == had {
+                bucket.holders = bucket.holders.saturating_sub(1);
+            }
         }
     }
 }
@@ -79,6 +82,7 @@ impl Drop for Reservation {
             let (left, used) = (left.swap(0, Ordering::Relaxed), used.load(Ordering::Relaxed));
             cell.with(|bucket| {
                 bucket.promised = bucket.promised.saturating_sub(left);
+                bucket.holders = bucket.holders.saturating_sub(u64::from(left > 0));
                 if sent {
                     bucket.learn_usual(used);
                 }
@@ -227,7 +231,10 @@ impl Ledger {
         if latest.is_some() {
             return latest;
         }
-        locked.iter_mut().zip(&units).for_each(|(bucket, units)| bucket.promised += units);
+        for (bucket, units) in locked.iter_mut().zip(&units) {
+            bucket.promised += units;
+            bucket.holders += u64::from(*units > 0);
+        }
         drop(locked);
         if wants.is_empty() {
             return None;

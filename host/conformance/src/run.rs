@@ -41,9 +41,9 @@ impl Run<'_> {
         let ended = playback.end();
         self.earlier = ended.earlier;
         let mut wrong = ended.wrong;
-        let reserved = self.manifest.sync.new.max(self.manifest.sync.existing) as usize;
-        if self.function == "sync-contact" && exchanges.len() > reserved {
-            let what = format!("{} calls in one sync; the manifest's [sync] reserves {reserved}", exchanges.len());
+        let most = self.manifest.sync.new.max(self.manifest.sync.existing) as usize;
+        if self.function == "sync-contact" && exchanges.len() > most {
+            let what = format!("{} calls in one sync; the manifest's [sync] allows {most}", exchanges.len());
             wrong.push(Found::ruled("/exchanges", what, &["S24"]));
         }
         match answer {

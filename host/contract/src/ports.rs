@@ -88,7 +88,7 @@ pub trait GuestLog: Send + Sync {
 pub trait Gateway: Send + Sync {
     fn open(&self, scope: Scope, mode: Mode, journal: Arc<dyn Journal>) -> Arc<dyn Outbound>;
 
-    /// When `calls` more calls of this stage could be sent without waiting: `None` = now. Used before a guest is
+    /// When a run of this stage that makes `calls` calls at most may start: `None` = now. Asked before a guest is
     /// started, so that no instance is held while a limit is spent. Unix milliseconds.
     fn ready_at(&self, scope: &Scope, calls: u32) -> Option<u64>;
 

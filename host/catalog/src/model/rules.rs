@@ -58,7 +58,7 @@ pub struct LaterRule {
     pub give_up_s: u32,
 }
 
-/// How many calls one sync makes at most: reserved at the limiter before a guest starts.
+/// How many calls one sync makes at most: what the limiter promises a run until runs have shown what they use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyncRule {

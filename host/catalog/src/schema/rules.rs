@@ -42,7 +42,7 @@ pub(super) static LATER: Table = table(
 );
 
 pub(super) static SYNC: Table = table(
-    "How many calls one sync makes at most: reserved at the limiter before a guest starts.",
+    "How many calls one sync makes at most: what the limiter promises a run until runs have shown what they use.",
     &[
         may("new", Kind::Whole(1, 32), "3", "For a new contact, ids cached."),
         may("existing", Kind::Whole(1, 32), "3", "For an existing one."),

@@ -5,6 +5,7 @@ mod edges_table;
 mod invariants;
 mod schemas;
 mod shape;
+mod unheard;
 mod vendors;
 mod wit;
 mod words;
@@ -14,7 +15,7 @@ use crate::{Finding, Repo};
 /// Every rule that looks at texts.
 pub(crate) fn text(repo: &Repo) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for rule in [shape::check, words::check, vendors::check, wit::check, invariants::check, schemas::check] {
+    for rule in [shape::check, words::check, vendors::check, wit::check, invariants::check, schemas::check, unheard::check] {
         rule(repo, &mut findings);
     }
     findings

@@ -1,9 +1,11 @@
 //! How much of each vendor's allowance the host uses, and whether it ever asks for more: for every connector the whole host, in virtual
-//! time, against a vendor that enforces each limit of its manifest on arrival. Windows of a day are run through
-//! in seconds, and the figures do not depend on the machine or on how this was built.
+//! time, against a vendor that enforces each limit of its manifest on arrival. Windows of a day are run through in seconds, and the
+//! figures do not depend on the machine or on how this was built. Left out are credentials, the disk (the store is its own model) and
+//! limits that no sync draws on.
 //!
-//! `limiter [SLUG...]`: only these; `--latency MS`: how long a vendor takes to answer (default 10). Exits with 1 when a vendor that
-//! publishes a limit is used below 98 %, or refuses a request.
+//! `limiter [SLUG...]`: only these; `--latency MS`: how long a vendor takes to answer (default 10). A slot stays taken until one window
+//! after the answer, so of a window of W ms at most W / (W + latency) can be used: that is the price of never asking for too much. Exits
+//! with 1 when a vendor that publishes a limit is used below 98 %, or refuses a request.
 
 mod allowance;
 mod answers;
@@ -39,7 +41,7 @@ const ORGANIZATION: &str = "org_bench";
 const LANE: &str = "con_bench";
 /// What a limit must be used to.
 const ENOUGH: f64 = 0.98;
-/// Calls that one vendor's run is planned for; a window that holds more is run through twice all the same.
+/// Calls that one vendor's run is planned for; a window that holds more is run through once.
 const CALLS: u64 = 20_000;
 const MOST_WINDOWS: u64 = 100;
 const WORKERS: u32 = 256;

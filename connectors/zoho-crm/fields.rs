@@ -42,8 +42,9 @@ const VENDORS: [&str; 32] = [
     "converted_deal",
 ];
 
-/// What a value can be written to. The rest are links to other records, files, and what Zoho works out by itself.
-const TYPES: [&str; 15] = [
+/// What a value can be written to. The rest are links to other records, files, what Zoho works out by itself, and Date/Time: it
+/// takes a date only with a time and an offset, which a day has not.
+const TYPES: [&str; 14] = [
     "text",
     "textarea",
     "email",
@@ -58,7 +59,6 @@ const TYPES: [&str; 15] = [
     "percent",
     "boolean",
     "date",
-    "datetime",
 ];
 
 pub(crate) fn choices(on: &Connection) -> Result<Page, Error> {

@@ -35,7 +35,7 @@ fn refusal(reply: &Reply, row: &json::Value) -> Error {
         "TOO_MANY_REQUESTS" => throttled(reply, &text::lower(&message)),
         "INTERNAL_ERROR" | "INTERNAL_SERVER_ERROR" => error::retryable(code, words),
         "INVALID_MODULE" | "INVALID_URL_PATTERN" => error::destination_missing(code, words),
-        "LIMIT_EXCEEDED" | "LIMIT_REACHED" => error::permanent(code, words),
+        "LIMIT_EXCEEDED" | "LIMIT_REACHED" | "LICENSE_LIMIT_EXCEEDED" => error::permanent(code, words),
         // A tag that was deleted: all are looked up again.
         "INVALID_DATA" if reply.call() == "tag" && !field.is_empty() => error::stale(Vec::<String>::new()),
         // The record went between two calls: the next run looks for the person again.

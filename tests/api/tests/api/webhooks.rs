@@ -101,7 +101,9 @@ async fn what_is_wrong_with_an_endpoint_is_said_at_its_field() -> anyhow::Result
     let world = World::new().await?;
     let cases = [
         (json!({ "url": "http://hooks.example.com" }), "url"),
+        (json!({ "url": format!("{URL}{}", "x".repeat(2_048)) }), "url"),
         (json!({ "url": URL, "events": [] }), "events"),
+        (json!({ "url": URL, "events": vec!["sync.failed"; 101] }), "events"),
         (json!({ "url": URL, "events": ["sync.failed", "sync.exploded"] }), "events[1]"),
         (json!({ "url": URL, "description": "two\nlines" }), "description"),
     ];

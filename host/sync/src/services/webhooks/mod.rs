@@ -247,7 +247,15 @@ pub(crate) fn delivery(context: &Context, organization: &str, endpoint: &str, me
     }
 }
 
+/// Longest address of an endpoint, in characters.
+const LONGEST_URL: usize = 2_048;
+/// Types that may be named, repeats included.
+const MOST_EVENTS: usize = 100;
+
 fn check_url(context: &Context, url: &str) -> Result<String, ServiceError> {
+    if url.chars().count() > LONGEST_URL {
+        return Err(ServiceError::invalid("url", format!("must be at most {LONGEST_URL} characters")));
+    }
     let url = url.trim();
     context.webhooks.check_url(url).map_err(|why| ServiceError::invalid("url", why))?;
     Ok(url.to_owned())
@@ -257,6 +265,9 @@ fn check_url(context: &Context, url: &str) -> Result<String, ServiceError> {
 fn check_events(events: &[String]) -> Result<Vec<String>, ServiceError> {
     if events.is_empty() {
         return Err(ServiceError::invalid("events", "choose one type at least, or \"*\" for all"));
+    }
+    if events.len() > MOST_EVENTS {
+        return Err(ServiceError::invalid("events", format!("at most {MOST_EVENTS} types can be named; \"*\" names them all")));
     }
     let unknown = |at: usize| ServiceError::invalid(format!("events[{at}]"), "there is no such type: see GET /v1/event-types");
     if let Some(at) = events.iter().position(|e| e != ALL_EVENTS && EventType::parse(e).is_none()) {

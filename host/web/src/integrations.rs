@@ -25,8 +25,9 @@ pub(crate) struct Looking {
 
 pub(crate) async fn directory(State(site): State<Site>, looking: Result<Query<Looking>, QueryRejection>) -> Response {
     let Query(Looking { q, category }) = looking.unwrap_or_default();
-    let all = connectors::list(&site.state.ctx, &Search::default());
-    let found = connectors::list(&site.state.ctx, &Search { words: q.clone(), category: category.clone() });
+    let all = connectors::list(&site.state.ctx);
+    let search = Search { words: q.clone(), category: category.clone() };
+    let found: Vec<&Connector> = all.iter().filter(|connector| search.finds(connector)).collect();
     let categories: BTreeSet<&str> = all.iter().map(|connector| connector.manifest.connector.category.as_str()).collect();
     let everything = found.len() == all.len();
     let title =
@@ -61,7 +62,7 @@ fn card(connector: &Connector) -> Markup {
 }
 
 fn status(connector: &Connector) -> Markup {
-    match connector.readiness() {
+    match connector.readiness {
         Readiness::Live => html! { span.state.succeeded { "live" } },
         Readiness::NeedsOperator => html! { span.state.waiting { "not set up on this host yet" } },
     }

@@ -22,7 +22,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 mod timed;
 
-pub use timed::{Clocks, TimedGateway, TimedGuests};
+pub use timed::{Around, Clocks, Sending, TimedGuests};
 
 /// The machine's clock.
 pub struct SystemClock;
@@ -62,6 +62,12 @@ pub fn in_memory() -> Result<Arc<Engine>> {
     })?)
 }
 
+/// What the time of each send is added to.
+fn timing(clocks: &Arc<Clocks>) -> impl Fn() -> Sending + Clone + Send + Sync + 'static {
+    let clocks = clocks.clone();
+    move || Sending::on(&clocks)
+}
+
 /// Wires the rooms against a vendor at `base` (`http://127.0.0.1:PORT/1`).
 pub async fn wire(base: &str, config: Config) -> Result<Bench> {
     // Beside the build: on a real disk, where an fsync costs what it costs.
@@ -80,7 +86,7 @@ pub async fn wire(base: &str, config: Config) -> Result<Bench> {
     let context = Context::new(
         store.clone(),
         Arc::new(TimedGuests::new(engine, clocks.clone())),
-        Arc::new(TimedGateway::new(Egress::new(egress)?, clocks.clone())),
+        Arc::new(Around::new(Egress::new(egress)?, timing(&clocks))),
         clock,
         config,
     );

@@ -65,20 +65,29 @@ impl Guests for TimedGuests {
     }
 }
 
-pub struct TimedGateway {
+/// A gateway around each of whose sends something is held: made before the send, dropped after it.
+pub struct Around<H> {
     inner: Arc<dyn Gateway>,
-    clocks: Arc<Clocks>,
+    hold: H,
 }
 
-impl TimedGateway {
-    pub fn new(inner: Arc<dyn Gateway>, clocks: Arc<Clocks>) -> Self {
-        Self { inner, clocks }
+impl<H, T> Around<H>
+where
+    H: Fn() -> T + Clone + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    pub fn new(inner: Arc<dyn Gateway>, hold: H) -> Self {
+        Self { inner, hold }
     }
 }
 
-impl Gateway for TimedGateway {
+impl<H, T> Gateway for Around<H>
+where
+    H: Fn() -> T + Clone + Send + Sync + 'static,
+    T: Send + 'static,
+{
     fn open(&self, scope: Scope, mode: Mode, journal: Arc<dyn Journal>) -> Arc<dyn Outbound> {
-        Arc::new(TimedOutbound { inner: self.inner.open(scope, mode, journal), clocks: self.clocks.clone() })
+        Arc::new(AroundSends { inner: self.inner.open(scope, mode, journal), hold: self.hold.clone() })
     }
 
     fn forget(&self, organization: &str, connection: &str) {
@@ -94,17 +103,37 @@ impl Gateway for TimedGateway {
     }
 }
 
-struct TimedOutbound {
+struct AroundSends<H> {
     inner: Arc<dyn Outbound>,
-    clocks: Arc<Clocks>,
+    hold: H,
 }
 
 #[async_trait]
-impl Outbound for TimedOutbound {
+impl<H, T> Outbound for AroundSends<H>
+where
+    H: Fn() -> T + Send + Sync,
+    T: Send,
+{
     async fn send(&self, request: Request) -> Result<Response, Unanswered> {
-        let start = Instant::now();
-        let answer = self.inner.send(request).await;
-        Clocks::add(&self.clocks.send_ns, &self.clocks.sends, start);
-        answer
+        let _held = (self.hold)();
+        self.inner.send(request).await
+    }
+}
+
+/// The time of one send, added up when it ends.
+pub struct Sending {
+    clocks: Arc<Clocks>,
+    since: Instant,
+}
+
+impl Sending {
+    pub fn on(clocks: &Arc<Clocks>) -> Self {
+        Self { clocks: clocks.clone(), since: Instant::now() }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        Clocks::add(&self.clocks.send_ns, &self.clocks.sends, self.since);
     }
 }

@@ -22,17 +22,25 @@ pub const ORGANIZATION: &str = "org_sim";
 
 /// Unix milliseconds on tokio's clock, which tests pause and advance.
 #[derive(Clone, Copy)]
-pub struct VirtualClock(Instant);
+pub struct VirtualClock {
+    since: Instant,
+    began: u64,
+}
 
 impl VirtualClock {
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self::at(EPOCH)
+    }
+
+    /// One that says `began` now.
+    pub fn at(began: u64) -> Self {
+        Self { since: Instant::now(), began }
     }
 }
 
 impl Clock for VirtualClock {
     fn now_ms(&self) -> u64 {
-        EPOCH + u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.began + u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the connector sends: the requests of its fixtures, completed by what the manifest adds to each of them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use crm_catalog::model::{AuthKind, Manifest};
@@ -22,9 +23,23 @@ pub struct Ours {
 /// # Errors
 /// When the folder cannot be read.
 pub fn folder(slug: &str) -> Result<Folder> {
-    let folder = Folder::open(&places::connector(slug))?;
+    open(&places::connector(slug))
+}
+
+/// The folders of all connectors that are asked about: all, or the one that `CRM_WITNESS` names.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn folders() -> Result<Vec<Folder>> {
+    let mut all = crm_conformance::folders(&places::connectors())?;
+    all.retain(|path| places::only().is_none_or(|only| path.ends_with(only)));
+    all.iter().map(|path| open(path)).collect()
+}
+
+fn open(path: &Path) -> Result<Folder> {
+    let folder = Folder::open(path)?;
     if let Some(bad) = folder.unreadable.first() {
-        bail!("{slug}: a fixture cannot be read: {bad:?}");
+        bail!("{}: a fixture cannot be read: {bad:?}", folder.slug);
     }
     Ok(folder)
 }

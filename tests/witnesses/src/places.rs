@@ -36,25 +36,14 @@ pub fn only() -> Option<String> {
     setting("CRM_WITNESS")
 }
 
-/// The folder of one connector.
-pub fn connector(slug: &str) -> PathBuf {
-    repository().join("connectors").join(slug)
+/// The folder of all connectors.
+pub fn connectors() -> PathBuf {
+    repository().join("connectors")
 }
 
-/// The slugs of all connectors.
-///
-/// # Errors
-/// When their folder cannot be read.
-pub fn connectors() -> io::Result<Vec<String>> {
-    let mut slugs = Vec::new();
-    for entry in fs::read_dir(repository().join("connectors"))? {
-        let path = entry?.path();
-        if path.join("connector.toml").exists() {
-            slugs.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
-        }
-    }
-    slugs.sort();
-    Ok(slugs)
+/// The folder of one connector.
+pub fn connector(slug: &str) -> PathBuf {
+    connectors().join(slug)
 }
 
 /// A vendor's descriptions, as far as they are on this machine: `<slug>.json`, `<slug>-<part>.json`.

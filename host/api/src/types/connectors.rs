@@ -203,7 +203,7 @@ impl From<&Connector> for ConnectorCard {
             name: identity.name,
             category: identity.category,
             pitch: identity.pitch,
-            status: match connector.readiness() {
+            status: match connector.readiness {
                 Readiness::Live => ConnectorStatus::Live,
                 Readiness::NeedsOperator => ConnectorStatus::NeedsOperator,
             },

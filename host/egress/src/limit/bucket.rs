@@ -69,9 +69,9 @@ pub(crate) struct Bucket {
     blocked_until: u64,
     strikes: u32,
     /// Promised to runs that were let start and have not sent yet.
-    pub promised: u64,
+    promised: u64,
     /// How many runs hold those promises.
-    pub holders: u64,
+    holders: u64,
     /// What a run uses of this limit as a rule, in sixteenths; nothing until one has ended.
     usual: Option<u64>,
     seen: u64,
@@ -126,6 +126,18 @@ impl Bucket {
             return Ok(units);
         }
         Err(wait.map(|until| until.saturating_sub(patience)))
+    }
+
+    /// Keeps so much free for a run that was let start.
+    pub(crate) fn promise(&mut self, units: u64) {
+        self.promised += units;
+        self.holders += u64::from(units > 0);
+    }
+
+    /// So much of a promise was used, or given back; `rest`: what is left of it.
+    pub(crate) fn redeem(&mut self, units: u64, rest: u64) {
+        self.promised = self.promised.saturating_sub(units);
+        self.holders = self.holders.saturating_sub(u64::from(units > 0 && rest == 0));
     }
 
     /// A run has ended that used so much of this limit.

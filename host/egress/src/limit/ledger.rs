@@ -66,10 +66,7 @@ impl Reservation {
             let spent = had.min(cost);
             part.left.store(had - spent, Ordering::Relaxed);
             part.used.fetch_add(cost, Ordering::Relaxed);
-            bucket.promised = bucket.promised.saturating_sub(spent);
-            if spent > 0 && spent == had {
-                bucket.holders = bucket.holders.saturating_sub(1);
-            }
+            bucket.redeem(spent, had - spent);
         }
     }
 }
@@ -81,8 +78,7 @@ impl Drop for Reservation {
         for Part { cell, left, used } in &self.parts {
             let (left, used) = (left.swap(0, Ordering::Relaxed), used.load(Ordering::Relaxed));
             cell.with(|bucket| {
-                bucket.promised = bucket.promised.saturating_sub(left);
-                bucket.holders = bucket.holders.saturating_sub(u64::from(left > 0));
+                bucket.redeem(left, 0);
                 if sent {
                     bucket.learn_usual(used);
                 }
@@ -231,10 +227,7 @@ impl Ledger {
         if latest.is_some() {
             return latest;
         }
-        for (bucket, units) in locked.iter_mut().zip(&units) {
-            bucket.promised += units;
-            bucket.holders += u64::from(*units > 0);
-        }
+        locked.iter_mut().zip(&units).for_each(|(bucket, units)| bucket.promise(*units));
         drop(locked);
         if wants.is_empty() {
             return None;

@@ -18,7 +18,7 @@ pub struct Connector {
     pub consent: Vec<Consent>,
     /// Fields of the form that may stay empty, because the operator has set them.
     pub offered: BTreeSet<String>,
-    open: bool,
+    pub readiness: Readiness,
 }
 
 /// Whether merchants can connect a connector.
@@ -28,12 +28,6 @@ pub enum Readiness {
     Live,
     /// Not before the operator of this host has set the application's own client, or says where browsers reach the host.
     NeedsOperator,
-}
-
-impl Connector {
-    pub fn readiness(&self) -> Readiness {
-        if self.open { Readiness::Live } else { Readiness::NeedsOperator }
-    }
 }
 
 /// What is looked for in the directory; empty is everything.
@@ -46,8 +40,8 @@ pub struct Search {
 }
 
 impl Search {
-    fn finds(&self, manifest: &Manifest) -> bool {
-        let identity = &manifest.connector;
+    pub fn finds(&self, connector: &Connector) -> bool {
+        let identity = &connector.manifest.connector;
         let text = [&identity.name, &identity.slug, &identity.category, &identity.pitch].map(|part| part.to_lowercase()).join("\n");
         let category = self.category.trim().to_lowercase();
         (category.is_empty() || identity.category.to_lowercase() == category)
@@ -69,18 +63,17 @@ fn connector(context: &Context, digest: Digest, manifest: Arc<Manifest>) -> Conn
     let redirect_uri = authorization::redirect_uri(context, &manifest.connector.slug);
     let consents = authorization::modes(&manifest);
     let ready = |mode: &str| operator.missing(&manifest, mode).is_empty() && (redirect_uri.is_some() || !consents.contains(&mode));
-    let open = form::modes(&manifest).into_iter().any(ready);
+    let readiness = if form::modes(&manifest).into_iter().any(ready) { Readiness::Live } else { Readiness::NeedsOperator };
     let consent = consents.iter().map(|mode| Consent { mode: (*mode).to_owned(), ready: ready(mode), redirect_uri: redirect_uri.clone() });
-    Connector { consent: consent.collect(), offered: operator.offered(&manifest), open, digest, manifest }
+    Connector { consent: consent.collect(), offered: operator.offered(&manifest), readiness, digest, manifest }
 }
 
-/// Every active connector that is looked for, by name.
-pub fn list(context: &Context, search: &Search) -> Vec<Connector> {
+/// Every active connector, by name.
+pub fn list(context: &Context) -> Vec<Connector> {
     let slugs: BTreeSet<String> = context.guests.loaded().into_iter().map(|(_, m)| m.connector.slug.clone()).collect();
     let mut connectors: Vec<Connector> = slugs
         .iter()
         .filter_map(|slug| context.guests.active(slug))
-        .filter(|(_, manifest)| search.finds(manifest))
         .map(|(digest, manifest)| connector(context, digest, manifest))
         .collect();
     connectors.sort_by_key(|c| c.manifest.connector.name.to_lowercase());

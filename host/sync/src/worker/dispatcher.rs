@@ -271,13 +271,18 @@ impl Dispatcher {
         }
         match context.store.next_due() {
             None => IDLE,
-            Some(due) => match due.saturating_sub(context.now()) {
-                _ if free.full() => Duration::from_millis(due.saturating_sub(context.now())).clamp(WHEN_FULL, IDLE),
-                // Due, and yet nothing was claimed: something else holds it up.
-                0 => SHORTEST,
-                // To the millisecond: a limit's slot that comes free is a slot to be used.
-                ms => Duration::from_millis(ms).min(IDLE),
-            },
+            Some(due) => {
+                let wait = Duration::from_millis(due.saturating_sub(context.now())).min(IDLE);
+                if free.full() {
+                    wait.max(WHEN_FULL)
+                } else if wait.is_zero() {
+                    // Due, and yet nothing was claimed: something else holds it up.
+                    SHORTEST
+                } else {
+                    // To the millisecond: a limit's slot that comes free is a slot to be used.
+                    wait
+                }
+            }
         }
     }
 }

@@ -19,12 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use crm_bench::{in_memory, root};
+use crm_bench::{Around, in_memory, root};
 use crm_catalog::model::Manifest;
 use crm_conformance::Folder;
 use crm_contract::ports::{Clock, Guests};
 use crm_contract::types::{Account, Person};
 use crm_egress::{DevEndpoints, Egress, EgressConfig};
+use crm_simulation::world::VirtualClock;
 use crm_store::Store;
 use crm_store::model::{Kind, NewJob, Purpose, Put, RecordKey};
 use crm_store::model_store::MemoryModel;
@@ -35,7 +36,7 @@ use crm_sync::worker::Workers;
 
 use crate::answers::{Answers, address};
 use crate::twin::Twin;
-use crate::world::{Pace, Paced, VirtualClock, WithoutKeys};
+use crate::world::{MIDNIGHT, Pace, WithoutKeys};
 
 const ORGANIZATION: &str = "org_bench";
 const LANE: &str = "con_bench";
@@ -124,7 +125,7 @@ async fn measure(dir: &Path, latency: Duration) -> Result<Ran> {
     let answers = Answers::of(fixture, &mode)?;
     let job = answers.job.clone();
 
-    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::start());
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::at(MIDNIGHT));
     let (twin, url) = Twin::start(manifest.clone(), answers, clock.clone(), latency).await?;
     let store: Arc<dyn Store> = Arc::new(MemoryModel::new());
     let engine = in_memory()?;
@@ -135,7 +136,7 @@ async fn measure(dir: &Path, latency: Duration) -> Result<Ran> {
     let pace = Arc::new(Pace::default());
     tokio::spawn(pace.clone().keep());
     let guests = Arc::new(WithoutKeys { inner: engine as Arc<dyn Guests>, manifest: manifest.clone() });
-    let gateway = Arc::new(Paced { inner: Egress::new(egress)?, pace });
+    let gateway = Arc::new(Around::new(Egress::new(egress)?, move || pace.enter()));
     let config = Config { workers: WORKERS, ..Config::default() };
     let context = Context::new(store.clone(), guests, gateway, clock.clone(), config);
 

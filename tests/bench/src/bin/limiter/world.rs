@@ -6,29 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use crm_catalog::model::Manifest;
-use crm_contract::ports::{Clock, Digest, Gateway, GuestFault, GuestLog, Guests, Journal, Mode, Outbound, Scope};
-use crm_contract::types::{Answer, Invocation, Request, Response, Unanswered};
+use crm_contract::ports::{Digest, GuestFault, GuestLog, Guests, Outbound};
+use crm_contract::types::{Answer, Invocation};
 use tokio::sync::Notify;
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, sleep};
 
 /// 2027-01-15, midnight UTC: days begin where the clock begins.
-const EPOCH: u64 = 1_799_971_200_000;
-
-/// Unix milliseconds on tokio's paused clock.
-#[derive(Clone, Copy)]
-pub(crate) struct VirtualClock(Instant);
-
-impl VirtualClock {
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl Clock for VirtualClock {
-    fn now_ms(&self) -> u64 {
-        EPOCH + u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
+pub(crate) const MIDNIGHT: u64 = 1_799_971_200_000;
 
 /// Keeps time slow while requests are under way: without it tokio would jump to the next timer while the kernel carries a packet.
 #[derive(Default)]
@@ -48,51 +32,19 @@ impl Pace {
         }
     }
 
-    fn enter(self: &Arc<Self>) -> UnderWay {
+    /// A request is under way until what this answers is dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> UnderWay {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         self.set_out.notify_one();
         UnderWay(self.clone())
     }
 }
 
-struct UnderWay(Arc<Pace>);
+pub(crate) struct UnderWay(Arc<Pace>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The gateway, at this pace.
-pub(crate) struct Paced {
-    pub(crate) inner: Arc<dyn Gateway>,
-    pub(crate) pace: Arc<Pace>,
-}
-
-impl Gateway for Paced {
-    fn open(&self, scope: Scope, mode: Mode, journal: Arc<dyn Journal>) -> Arc<dyn Outbound> {
-        Arc::new(PacedOutbound { inner: self.inner.open(scope, mode, journal), pace: self.pace.clone() })
-    }
-
-    fn ready_at(&self, scope: &Scope, calls: u32) -> Option<u64> {
-        self.inner.ready_at(scope, calls)
-    }
-
-    fn throttled(&self, scope: &Scope, limit: Option<&str>, after_seconds: Option<u32>) {
-        self.inner.throttled(scope, limit, after_seconds);
-    }
-}
-
-struct PacedOutbound {
-    inner: Arc<dyn Outbound>,
-    pace: Arc<Pace>,
-}
-
-#[async_trait]
-impl Outbound for PacedOutbound {
-    async fn send(&self, request: Request) -> Result<Response, Unanswered> {
-        let _under_way = self.pace.enter();
-        self.inner.send(request).await
     }
 }
 

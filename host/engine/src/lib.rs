@@ -27,6 +27,7 @@ mod registry;
 mod run;
 mod scan;
 mod ticker;
+mod versions;
 mod wasi;
 mod world;
 

@@ -46,6 +46,18 @@ impl Registry {
         table.order.values().flatten().filter_map(|digest| table.versions.get(digest).cloned()).collect()
     }
 
+    /// Keeps `version` loaded, and leaves what is active.
+    pub(crate) fn keep(&self, version: Arc<Version>) {
+        let slug = version.manifest.connector.slug.clone();
+        self.0.rcu(|table| {
+            let mut table = Table::clone(table);
+            if table.versions.insert(version.digest.clone(), version.clone()).is_none() {
+                table.order.entry(slug.clone()).or_default().push(version.digest.clone());
+            }
+            table
+        });
+    }
+
     /// Makes `version` the active one of its connector; others stay loaded.
     pub(crate) fn activate(&self, version: Arc<Version>) {
         let slug = version.manifest.connector.slug.clone();

@@ -34,6 +34,10 @@ pub enum Kind {
     Audit,
     /// The operator's credentials (organization `""`).
     OperatorKey,
+    /// Versions of connectors that were brought in (organization `""`).
+    Release,
+    /// Which version of a connector new work runs (organization `""`).
+    Line,
 }
 
 /// A document: JSON text with a version for compare-and-swap. At most 8 KiB of JSON.

@@ -12,6 +12,7 @@ use crate::domain::{Actor, Connection};
 use crate::operator::OperatorCredentials;
 use crate::services::ServiceError;
 use crate::services::imports::Board;
+use crate::services::releases::Shelf;
 
 /// The rooms behind their ports, and the configuration.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Context {
     pub spool: Option<Arc<dyn Spool>>,
     /// Which imports there is something to do for.
     pub imports: Arc<Board>,
+    /// Versions of connectors, and where their files lie. `None` where none come or go.
+    pub releases: Option<Arc<Shelf>>,
 }
 
 /// What an operator can set about syncing.
@@ -111,7 +114,18 @@ impl Context {
             actor: None,
             spool: None,
             imports: Arc::default(),
+            releases: None,
         }
+    }
+
+    /// The same, with versions that come and go.
+    #[must_use]
+    pub fn with_releases(self, shelf: Arc<Shelf>) -> Self {
+        Self { releases: Some(shelf), ..self }
+    }
+
+    pub(crate) fn shelf(&self) -> Result<&Arc<Shelf>, ServiceError> {
+        self.releases.as_ref().ok_or_else(|| ServiceError::Unavailable("this host takes no connectors while it runs".to_owned()))
     }
 
     /// The same, with files.

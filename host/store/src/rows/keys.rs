@@ -216,6 +216,8 @@ fn kind_byte(kind: Kind) -> u8 {
         Kind::WebhookEndpoint => 13,
         Kind::Audit => 14,
         Kind::OperatorKey => 15,
+        Kind::Release => 16,
+        Kind::Line => 17,
     }
 }
 
@@ -236,6 +238,8 @@ pub(crate) fn kind_of(byte: u8) -> Option<Kind> {
         13 => Kind::WebhookEndpoint,
         14 => Kind::Audit,
         15 => Kind::OperatorKey,
+        16 => Kind::Release,
+        17 => Kind::Line,
         _ => return None,
     })
 }

@@ -40,6 +40,7 @@ pub mod person;
 pub mod prepare;
 pub mod preview;
 pub mod records;
+pub mod releases;
 pub mod resync;
 pub mod settings;
 pub mod syncs;

@@ -37,6 +37,9 @@ pub trait Versions: Send + Sync {
     /// is swapped. `false` = it is not loaded, and nothing happened.
     fn activate(&self, digest: &Digest) -> bool;
 
+    /// No version of this connector is active any more; those that are loaded stay so.
+    fn retire(&self, connector: &str);
+
     /// Forgets a version; what runs on it ends in peace. `false` = it is active or not loaded, and nothing happened.
     fn unload(&self, digest: &Digest) -> bool;
 }

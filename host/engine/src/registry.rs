@@ -72,6 +72,15 @@ impl Registry {
         });
     }
 
+    /// Leaves a connector without an active version.
+    pub(crate) fn retire(&self, slug: &str) {
+        self.0.rcu(|table| {
+            let mut table = Table::clone(table);
+            table.active.remove(slug);
+            table
+        });
+    }
+
     /// Forgets a version that is not active. False when it is active or not loaded.
     pub(crate) fn remove(&self, digest: &Digest) -> bool {
         let mut removed = false;

@@ -20,6 +20,10 @@ impl Versions for Engine {
         self.reactivate(digest)
     }
 
+    fn retire(&self, connector: &str) {
+        self.registry.retire(connector);
+    }
+
     fn unload(&self, digest: &Digest) -> bool {
         Self::unload(self, digest)
     }

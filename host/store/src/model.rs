@@ -38,6 +38,8 @@ pub enum Kind {
     Release,
     /// Which version of a connector new work runs (organization `""`).
     Line,
+    /// Files that were refused as versions of connectors, and why (organization `""`).
+    RefusedFile,
 }
 
 /// A document: JSON text with a version for compare-and-swap. At most 8 KiB of JSON.

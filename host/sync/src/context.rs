@@ -158,14 +158,30 @@ impl Context {
         self.config.operator.over(manifest, &connection.settings, self.store.credentials(&connection.whose()))
     }
 
-    /// The version a connection runs: its pin, else the active one.
+    /// The version a connection runs: its pin, else the one it tries, else the active one. `None` also where a pinned version is not in
+    /// memory: [`Self::version_for`] brings it there.
     pub fn version_of(&self, connection: &Connection) -> Option<(Digest, Arc<Manifest>)> {
+        let exact = |digest: Digest| self.guests.manifest(&digest).map(|m| (digest, m));
         match &connection.pinned {
-            Some(pin) => {
-                let digest = Digest(pin.clone());
-                self.guests.manifest(&digest).map(|m| (digest, m))
+            Some(pin) => exact(Digest(pin.clone())),
+            None => {
+                let trial = self.releases.as_ref().and_then(|shelf| shelf.trial(&connection.connector));
+                let tried = trial.and_then(|trial| trial.takes(&connection.id)).and_then(exact);
+                tried.or_else(|| self.guests.active(&connection.connector))
             }
-            None => self.guests.active(&connection.connector),
+        }
+    }
+
+    /// The same, loaded first if it was not in memory.
+    pub(crate) async fn version_for(&self, connection: &Connection) -> Option<(Digest, Arc<Manifest>)> {
+        let found = self.version_of(connection);
+        let (None, Some(pin), Some(shelf)) = (&found, &connection.pinned, &self.releases) else { return found };
+        match shelf.wake(&Digest(pin.clone()), self.guests.as_ref()).await {
+            Ok(()) => self.version_of(connection),
+            Err(error) => {
+                tracing::error!(connection = connection.id, digest = pin, %error, "the version that a connection is pinned to cannot be loaded");
+                None
+            }
         }
     }
 

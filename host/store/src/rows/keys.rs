@@ -218,6 +218,7 @@ fn kind_byte(kind: Kind) -> u8 {
         Kind::OperatorKey => 15,
         Kind::Release => 16,
         Kind::Line => 17,
+        Kind::RefusedFile => 18,
     }
 }
 
@@ -240,6 +241,7 @@ pub(crate) fn kind_of(byte: u8) -> Option<Kind> {
         15 => Kind::OperatorKey,
         16 => Kind::Release,
         17 => Kind::Line,
+        18 => Kind::RefusedFile,
         _ => return None,
     })
 }

@@ -1,29 +1,39 @@
-//! Versions of connectors: brought in, proved, let in by the operator where they may do more, swapped, rolled back. What is active is a
-//! record, and the engine follows it: a host that dies at any point comes back with the old version or the new one.
+//! Versions of connectors: brought in, proved, let in by the operator where they may do more, swapped, tried on a part of the connections,
+//! rolled back. What is active is a record, and the engine follows it: a host that dies at any point comes back with the old version or the
+//! new one.
 //!
 //! Files lie on the shelf under their digest. A record never names a file that is not there in full: the file is written and synced first,
 //! and what no record names is swept away at the next start.
 
 mod boot;
+mod canary;
 mod install;
+mod refused;
 mod shelf;
 mod signature;
 mod swap;
+mod uninstall;
+mod usage;
+mod view;
 
-use crm_catalog::diff::{Change, Direction};
 use crm_contract::ports::Digest;
 use crm_store::model::{Kind, RecordKey};
 use serde::{Deserialize, Serialize};
 
-use super::records::{self, Document, Versioned};
 use super::ServiceError;
+use super::records::{self, Document, Versioned};
 use crate::context::Context;
 
 pub use boot::{Started, start};
-pub use install::{Installed, install};
+pub use canary::{Canary, CanaryOrder, Ended, set_canary, stop_canary};
+pub(crate) use canary::tally;
+pub use install::{Installed, Intake, install};
+pub use refused::{RefusedFile, refused};
 pub use shelf::Shelf;
-pub use signature::{Signed, TrustError, TrustRoots};
-pub use swap::{activate, approve, remove, roll_back};
+pub use signature::{SignaturePolicy, TrustError, TrustRoots};
+pub use swap::{activate, approve, pinnable, remove, roll_back};
+pub use uninstall::{Uninstalled, uninstall};
+pub use view::{Standing, VersionView, connectors, one, version};
 
 /// One version, as it was brought in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,8 +51,17 @@ pub struct Release {
     pub by: String,
     pub installed: u64,
     pub state: ReleaseState,
-    /// What it may do that the version before it could not, and the other way round, in words. Shown before it is let in.
-    pub changes: Vec<ReleaseChange>,
+    /// The version that was active when it came in: what it may do is compared with that one's manifest.
+    pub over: Option<String>,
+    /// The operator's key that said yes to what it may do more, and when.
+    pub approved: Option<Approval>,
+}
+
+/// Somebody's yes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub by: String,
+    pub at: u64,
 }
 
 /// Where a file came from.
@@ -53,30 +72,17 @@ pub enum Source {
     Folder { file: String },
     /// Sent to the operator's API.
     Upload,
+    /// Sent to the operator's API by somebody who pulled it from a registry: the reference, as they stated it.
+    Registry { reference: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReleaseState {
-    /// It may do more than the active version, and nobody has said yes.
+    /// It may do more than the active version, or does it otherwise, and nobody has said yes.
     WaitingForApproval,
     /// It may be active.
     Ready,
-}
-
-/// One difference in power.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReleaseChange {
-    pub wider: bool,
-    /// What it is about, such as `calls (save)`.
-    pub about: String,
-    pub words: String,
-}
-
-impl From<Change> for ReleaseChange {
-    fn from(change: Change) -> Self {
-        Self { wider: change.direction == Direction::Wider, about: change.about, words: change.words }
-    }
 }
 
 /// Which version of a connector new work runs.
@@ -87,6 +93,18 @@ pub struct Line {
     /// What was active before, newest last: where a roll-back leads.
     pub before: Vec<String>,
     pub since: u64,
+    /// A version on trial beside the active one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+    /// How the last trial ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+    /// It is being taken off the host: a start that finds this goes on with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
+    /// Connections wait for it to come back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missed: bool,
 }
 
 /// Versions that a roll-back can lead to.
@@ -98,7 +116,7 @@ impl Document for Release {
     fn key(&self) -> RecordKey {
         RecordKey { organization: String::new(), kind: Self::KIND, id: self.id.clone() }
     }
-    /// Its number, which belongs to one file for ever; and one name by which the versions of a connector are found.
+    /// Its number, which belongs to one file for as long as that is kept.
     fn unique(&self) -> Vec<(String, String)> {
         vec![("number".to_owned(), number(&self.connector, &self.version))]
     }
@@ -116,7 +134,7 @@ impl Document for Line {
 }
 
 impl Line {
-    /// The same with another version active.
+    /// The same with another version active. A trial of that version is over; one of another goes on.
     fn with(mut self, digest: &Digest, now: u64) -> Self {
         self.before.retain(|id| *id != digest.0);
         if let Some(active) = self.active.replace(digest.0.clone()).filter(|active| *active != digest.0) {
@@ -124,6 +142,7 @@ impl Line {
         }
         let over = self.before.len().saturating_sub(REMEMBERED);
         self.before.drain(..over);
+        self.canary = self.canary.take().filter(|canary| canary.version != digest.0);
         self.since = now;
         self
     }
@@ -149,15 +168,18 @@ async fn line(context: &Context, connector: &str) -> Result<Versioned<Line>, Ser
     }
 }
 
-/// All versions that were brought in, of one connector or of all.
-pub async fn list(context: &Context, connector: Option<&str>) -> Result<Vec<Release>, ServiceError> {
-    let all = records::all::<Release>(context, "").await?;
-    let mut found: Vec<Release> = all.into_iter().map(|release| release.value).collect();
-    found.retain(|release| connector.is_none_or(|slug| release.connector == slug));
-    found.sort_by(|a, b| (&a.connector, a.installed, &a.id).cmp(&(&b.connector, b.installed, &b.id)));
+async fn releases(context: &Context) -> Result<Vec<Release>, ServiceError> {
+    Ok(records::all::<Release>(context, "").await?.into_iter().map(|release| release.value).collect())
+}
+
+/// All versions of a connector that were brought in, oldest first.
+async fn of(context: &Context, connector: &str) -> Result<Vec<Release>, ServiceError> {
+    let mut found = releases(context).await?;
+    found.retain(|release| release.connector == connector);
+    found.sort_by(|a, b| (a.installed, &a.id).cmp(&(b.installed, &b.id)));
     Ok(found)
 }
 
-pub async fn get(context: &Context, digest: &str) -> Result<Versioned<Release>, ServiceError> {
+async fn get(context: &Context, digest: &str) -> Result<Versioned<Release>, ServiceError> {
     records::load(context, "", digest).await
 }

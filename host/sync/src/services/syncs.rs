@@ -193,6 +193,10 @@ pub async fn retry(context: &Context, organization: &str, id: &str, mode: RetryM
                     let message = "the connection's account must be prepared first; its syncs go on by themselves then";
                     ServiceError::conflict("needs_preparation", message)
                 }
+                ConnectionState::NeedsConnector => {
+                    let message = "the platform has taken this integration off; its syncs go on by themselves when it is back";
+                    ServiceError::conflict("needs_connector", message)
+                }
                 _ => {
                     let message = "the connection needs new credentials first; its syncs go on by themselves then";
                     ServiceError::conflict("needs_credentials", message)

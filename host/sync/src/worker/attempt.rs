@@ -26,6 +26,7 @@ use crate::fit::{Fitted, fit};
 use crate::loose::MemoryLog;
 use crate::services::events::{self, Event};
 use crate::services::overrides::{self, scope_of};
+use crate::services::releases;
 
 /// What the workers share.
 pub(super) struct Shared {
@@ -79,7 +80,14 @@ async fn attempt(shared: &Shared, mut claim: Claim) -> Result<(), StoreError> {
         Ok(None) => (Ran::host(End::Gone), None),
         Ok(Some(connection)) if is_gone(&connection) => (Ran::host(End::Gone), Some(connection)),
         Ok(Some(connection)) => match effective(context, &claim, connection).await {
-            Ok(Some(connection)) => (execute(shared, &mut claim, connection.clone(), number).await, Some(connection)),
+            Ok(Some(connection)) => {
+                let mut ran = execute(shared, &mut claim, connection.clone(), number).await;
+                // Its version was swapped away between the look and the run. Nothing was started: the present one does it.
+                if matches!(ran.end, End::Fault(GuestFault::NotLoaded(_))) {
+                    ran = execute(shared, &mut claim, connection.clone(), number).await;
+                }
+                (ran, Some(connection))
+            }
             Ok(None) => (Ran::host(End::Gone), None),
             Err(error) => (Ran::host(End::Host(error.to_string())), None),
         },
@@ -93,6 +101,9 @@ async fn attempt(shared: &Shared, mut claim: Claim) -> Result<(), StoreError> {
     let jitter = rand::random_range(-1.0..=1.0);
     let decision = decide(job, ran.end.clone(), later, &context.config, now, jitter);
     let attempt = ran.version.as_ref().and_then(|version| attempt_row(&claim, number, started, now, &ran.end, version, ran.log));
+    if let Some(attempt) = &attempt {
+        releases::tally(context, attempt).await;
+    }
     settle(shared, &claim, decision, attempt, ran.known, ran.scope, connection.zip(ran.version)).await
 }
 
@@ -110,7 +121,7 @@ async fn effective(context: &Context, claim: &Claim, connection: Arc<Connection>
 /// Prepares if need be, then runs the export.
 async fn execute(shared: &Shared, claim: &mut Claim, connection: Arc<Connection>, number: u32) -> Ran {
     let context = &shared.context;
-    let Some(version) = context.version_of(&connection) else {
+    let Some(version) = context.version_for(&connection).await else {
         return Ran::host(End::Host(format!("no version of connector {} is loaded", connection.connector)));
     };
     let Tags { all, clear } = match present::look(context, claim, &connection).await {

@@ -1,82 +1,140 @@
 //! From a file to a version that may be active. The checks go from cheap to dear: size, signature (before a byte is parsed), proof by the
-//! engine, number, power. Whatever fails leaves what is active untouched.
+//! engine, number, power. Whatever fails leaves what is active untouched, and is written down with its reason.
 
 use crm_catalog::diff;
+use crm_contract::ports::Digest;
 use crm_contract::versions::Refused;
 
-use super::{Release, ReleaseState, Source, line, number, swap};
+use super::{Release, ReleaseState, Source, line, number, refused, swap, uninstall};
 use crate::context::Context;
 use crate::services::records::{self, Versioned};
 use crate::services::{ServiceError, audit};
+
+/// A file, and what is said about it.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    pub file: Vec<u8>,
+    pub source: Source,
+    /// The text of a minisign signature over the file.
+    pub signature: Option<String>,
+    /// New work is to run it as soon as it may. `false` = it is only kept ready, to be pinned, tried or activated.
+    pub activate: bool,
+}
 
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Installed {
     pub release: Release,
-    /// New work runs it from now on.
+    /// New work runs it.
     pub active: bool,
-    /// It was here already.
+    /// It was here already, and nothing changed.
     pub known: bool,
 }
 
 /// Brings a file in. A version that may do no more than the active one (or is the first of its connector) becomes active at once; one that
-/// may do more waits for [`super::approve`]. The same file again is no error and changes nothing.
+/// may do more waits for [`super::approve`]. A number below the active version's is kept ready and never made active by itself. The same
+/// file again is no error and changes nothing.
 ///
 /// # Errors
-/// `Invalid` (`file`): the file itself is refused, and why. `Conflict` (`version_taken`): its number belongs to another file.
-pub async fn install(context: &Context, file: Vec<u8>, source: Source, signature: Option<&str>) -> Result<Installed, ServiceError> {
-    let shelf = context.shelf()?;
-    if file.len() > shelf.most_bytes {
-        let most = shelf.most_bytes;
-        return Err(ServiceError::invalid("file", format!("the file is {} bytes; a connector has at most {most}", file.len())));
+/// `Invalid` (`file`, `signature`): the file itself is refused, and why. `Conflict` (`version_taken`): its number belongs to another file.
+pub async fn install(context: &Context, intake: Intake) -> Result<Installed, ServiceError> {
+    let digest = Digest(blake3::hash(&intake.file).to_hex().to_string());
+    let installed = take_in(context, &digest, &intake).await;
+    if let Err(error @ (ServiceError::Invalid(_) | ServiceError::Conflict { .. })) = &installed {
+        refused::note(context, &digest, &intake, error).await?;
     }
-    let signer = shelf.trust.check(&file, &source, signature).map_err(|error| ServiceError::invalid("signature", error.to_string()))?;
-    let bytes = file.len() as u64;
-    let proved = shelf.versions.prove(file.clone()).await.map_err(refused)?;
+    installed
+}
+
+async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<Installed, ServiceError> {
+    let shelf = context.shelf()?;
+    let bytes = intake.file.len();
+    if bytes > shelf.most_bytes {
+        let most = shelf.most_bytes;
+        return Err(ServiceError::invalid("file", format!("the file is {bytes} bytes; a connector has at most {most}")));
+    }
+    let signer = shelf.trust.check(&intake.file, &intake.source, intake.signature.as_deref());
+    let signer = signer.map_err(|error| ServiceError::invalid("signature", error.to_string()))?;
+    if let Some(known) = known(context, digest).await? {
+        return Ok(known);
+    }
+    let loaded_before = context.guests.manifest(digest).is_some();
+    let proved = shelf.versions.prove(intake.file.clone()).await.map_err(refusal)?;
     let _turn = shelf.turn().await;
+    // The same file may have come twice at once.
+    if let Some(known) = known(context, digest).await? {
+        return Ok(known);
+    }
     let connector = &proved.manifest.connector;
     let current = line(context, &connector.slug).await?;
-    if let Ok(Versioned { value: release, .. }) = super::get(context, &proved.digest.0).await {
-        let active = current.value.active.as_deref() == Some(&release.id);
-        return Ok(Installed { release, active, known: true });
+    if current.value.leaving {
+        shelf.versions.unload(digest);
+        let message = format!("{} is being taken off this host; send the file again when that is done", connector.slug);
+        return Err(ServiceError::conflict("connector_leaving", message));
     }
     let taken = records::find::<Release>(context, "", "number", &number(&connector.slug, &connector.version)).await?;
     if let Some(other) = taken {
-        shelf.versions.unload(&proved.digest);
+        if !loaded_before {
+            shelf.versions.unload(digest);
+        }
         let message = format!(
-            "{} {} is another file ({}): a number that was given away is never used again, raise it",
+            "{} {} is another file ({}): raise the version in connector.toml, a number stands for one file",
             connector.slug, connector.version, other.value.id
         );
         return Err(ServiceError::conflict("version_taken", message));
     }
-    let before = current.value.active.as_ref().and_then(|id| context.guests.manifest(&crm_contract::ports::Digest(id.clone())));
-    let changes = before.map(|before| diff::diff(&before, &proved.manifest)).unwrap_or_default();
-    let waits = diff::widens(&changes);
+    let over = current.value.active.as_ref().and_then(|id| context.guests.manifest(&Digest(id.clone())));
+    let waits = over.as_ref().is_some_and(|over| diff::widens(&diff::diff(over, &proved.manifest)));
+    let older = over.as_ref().is_some_and(|over| is_older(&connector.version, &over.connector.version));
     let release = Release {
-        id: proved.digest.0.clone(),
+        id: digest.0.clone(),
         connector: connector.slug.clone(),
         version: connector.version.clone(),
-        bytes,
-        source,
+        bytes: bytes as u64,
+        source: intake.source.clone(),
         signer,
         by: context.actor.as_ref().map(|actor| actor.id.clone()).unwrap_or_default(),
         installed: context.now(),
         state: if waits { ReleaseState::WaitingForApproval } else { ReleaseState::Ready },
-        changes: changes.into_iter().map(Into::into).collect(),
+        over: current.value.active.clone(),
+        approved: None,
     };
-    shelf.keep(&proved.digest, &file).await?;
-    let log = audit::entry(context, "", "connector.installed", &release.id, &[("connector", release.connector.clone()), ("version", release.version.clone())])?;
-    let mut puts = vec![records::put(&release, 0)?, log];
-    if !waits {
-        puts.push(swap::put(context, current, &proved.digest)?);
+    let active = intake.activate && !waits && !older;
+    shelf.keep(digest, &intake.file).await?;
+    let details = [("connector", release.connector.clone()), ("version", release.version.clone())];
+    let mut puts = vec![records::put(&release, 0)?, audit::entry(context, "", "connector.installed", &release.id, &details)?];
+    let mut line = current;
+    if active {
+        line.value = line.value.with(digest, context.now());
+        puts.push(records::put(&line.value, line.version)?);
     }
     context.store.commit(puts, Vec::new()).await?;
-    if !waits {
-        shelf.versions.activate(&proved.digest);
+    swap::follow(context, &line.value)?;
+    if active && line.value.missed {
+        uninstall::return_to_work(context, &release.connector).await?;
     }
-    Ok(Installed { release, active: !waits, known: false })
+    tracing::info!(connector = release.connector, version = release.version, digest = release.id, active, waits, "connector installed");
+    Ok(Installed { release, active, known: false })
 }
 
-fn refused(refused: Refused) -> ServiceError {
+async fn known(context: &Context, digest: &Digest) -> Result<Option<Installed>, ServiceError> {
+    let release = match super::get(context, &digest.0).await {
+        Ok(Versioned { value, .. }) => value,
+        Err(ServiceError::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let active = line(context, &release.connector).await?.value.active.as_deref() == Some(&release.id);
+    Ok(Some(Installed { release, active, known: true }))
+}
+
+fn is_older(new: &str, active: &str) -> bool {
+    match (semver::Version::parse(new), semver::Version::parse(active)) {
+        (Ok(new), Ok(active)) => new < active,
+        // The catalog lets no other numbers in.
+        _ => false,
+    }
+}
+
+fn refusal(refused: Refused) -> ServiceError {
     if refused.hosts_fault { ServiceError::Unavailable(refused.why) } else { ServiceError::invalid("file", refused.why) }
 }

@@ -1,0 +1,265 @@
+//! A host of which everything but store and files can be lost: the real services over the store's model and real files, with an engine whose
+//! connector files are manifests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use anyhow::Result;
+use async_trait::async_trait;
+use crm_catalog::model::Manifest;
+use crm_contract::ports::{Digest, GuestFault, GuestLog, Guests, Outbound};
+use crm_contract::spool::{Spool, SpoolError, SpoolName, Spooled};
+use crm_contract::types::{Answer, Invocation};
+use crm_contract::versions::{Proved, Refused, Versions};
+use crm_simulation::{Behaviour, Vendor, World};
+use crm_store::{FileSpool, SpaceGate};
+use crm_sync::context::Context;
+use crm_sync::domain::{Actor, ActorKind};
+use crm_sync::services::releases::{self, Installed, Intake, Release, Shelf, Source, TrustRoots};
+use crm_sync::services::{ServiceError, organizations};
+use parking_lot::Mutex;
+
+/// What the process may still do before it dies; a large number = for ever.
+#[derive(Default)]
+pub struct Life(AtomicI64);
+
+impl Life {
+    pub fn of(steps: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(steps)))
+    }
+
+    pub fn immortal() -> Arc<Self> {
+        Self::of(i64::MAX)
+    }
+
+    /// The task that comes here with no step left ends, as with the process.
+    fn step(&self) {
+        assert!(self.0.fetch_sub(1, Ordering::Relaxed) > 0, "the process dies here");
+    }
+}
+
+/// An engine whose files are manifests. A version whose number ends in `.666` traps in every run.
+pub struct Engine {
+    vendor: Arc<Vendor>,
+    life: Arc<Life>,
+    loaded: Mutex<BTreeMap<Digest, Arc<Manifest>>>,
+    active: Mutex<BTreeMap<String, Digest>>,
+    /// Runs by version number.
+    pub ran: Mutex<BTreeMap<String, u32>>,
+}
+
+#[async_trait]
+impl Versions for Engine {
+    async fn prove(&self, file: Vec<u8>) -> Result<Proved, Refused> {
+        self.life.step();
+        let refused = |why: String| Refused { why, hosts_fault: false };
+        let text = String::from_utf8(file).map_err(|_| refused("no text".into()))?;
+        let manifest = crm_catalog::parse(&text, "connector.toml").map_err(|errors| refused(format!("{errors:?}")))?;
+        let (digest, manifest) = (Digest(blake3::hash(text.as_bytes()).to_hex().to_string()), Arc::new(manifest));
+        self.loaded.lock().insert(digest.clone(), manifest.clone());
+        Ok(Proved { digest, manifest, wasi: false })
+    }
+
+    fn activate(&self, digest: &Digest) -> bool {
+        self.life.step();
+        let Some(manifest) = self.loaded.lock().get(digest).cloned() else { return false };
+        self.active.lock().insert(manifest.connector.slug.clone(), digest.clone());
+        true
+    }
+
+    fn retire(&self, connector: &str) {
+        self.life.step();
+        self.active.lock().remove(connector);
+    }
+
+    fn unload(&self, digest: &Digest) -> bool {
+        !self.active.lock().values().any(|active| active == digest) && self.loaded.lock().remove(digest).is_some()
+    }
+}
+
+#[async_trait]
+impl Guests for Engine {
+    async fn call(
+        &self,
+        digest: &Digest,
+        invocation: Invocation,
+        outbound: Arc<dyn Outbound>,
+        log: Arc<dyn GuestLog>,
+    ) -> Result<Answer, GuestFault> {
+        let Some(manifest) = self.manifest(digest) else { return Err(GuestFault::NotLoaded(digest.0.clone())) };
+        let version = manifest.connector.version.clone();
+        *self.ran.lock().entry(version.clone()).or_default() += 1;
+        if version.ends_with(".666") {
+            return Err(GuestFault::Trapped("it panicked".into()));
+        }
+        self.vendor.call(digest, invocation, outbound, log).await
+    }
+
+    fn loaded(&self) -> Vec<(Digest, Arc<Manifest>)> {
+        self.loaded.lock().iter().map(|(digest, manifest)| (digest.clone(), manifest.clone())).collect()
+    }
+
+    fn active(&self, slug: &str) -> Option<(Digest, Arc<Manifest>)> {
+        let digest = self.active.lock().get(slug).cloned()?;
+        self.manifest(&digest).map(|manifest| (digest, manifest))
+    }
+
+    fn manifest(&self, digest: &Digest) -> Option<Arc<Manifest>> {
+        self.loaded.lock().get(digest).cloned()
+    }
+}
+
+/// The files of a process that may die before and after each of them is touched.
+struct Mortal {
+    files: Arc<FileSpool>,
+    life: Arc<Life>,
+}
+
+#[async_trait]
+impl Spool for Mortal {
+    async fn create(&self, name: &SpoolName) -> Result<(), SpoolError> {
+        self.life.step();
+        self.files.create(name).await
+    }
+
+    async fn append(&self, name: &SpoolName, bytes: Vec<u8>) -> Result<u64, SpoolError> {
+        self.life.step();
+        // A process may die with half a file written.
+        let half = bytes.len() / 2;
+        self.files.append(name, bytes[..half].to_vec()).await?;
+        self.life.step();
+        self.files.append(name, bytes[half..].to_vec()).await
+    }
+
+    async fn sync(&self, name: &SpoolName) -> Result<(), SpoolError> {
+        self.life.step();
+        self.files.sync(name).await?;
+        self.life.step();
+        Ok(())
+    }
+
+    async fn read(&self, name: &SpoolName, offset: u64, most: usize) -> Result<Vec<u8>, SpoolError> {
+        self.files.read(name, offset, most).await
+    }
+
+    async fn length(&self, name: &SpoolName) -> Result<u64, SpoolError> {
+        self.files.length(name).await
+    }
+
+    async fn truncate(&self, name: &SpoolName, length: u64) -> Result<(), SpoolError> {
+        self.files.truncate(name, length).await
+    }
+
+    async fn delete(&self, name: &SpoolName) -> Result<(), SpoolError> {
+        self.life.step();
+        self.files.delete(name).await
+    }
+
+    async fn list(&self) -> Result<Vec<Spooled>, SpoolError> {
+        self.files.list().await
+    }
+}
+
+/// A host over one store and one folder of files, in a world with a vendor.
+pub struct Host {
+    pub world: World,
+    pub files: Arc<FileSpool>,
+    pub engine: Arc<Engine>,
+    trust: TrustRoots,
+    _dir: tempfile::TempDir,
+}
+
+impl Host {
+    pub fn new() -> Result<Self> {
+        Self::trusting(TrustRoots::new([], releases::SignaturePolicy::None)?)
+    }
+
+    pub fn trusting(trust: TrustRoots) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let files = Arc::new(FileSpool::open(dir.path(), SpaceGate::Bytes(0))?);
+        let world = World::new(1, Behaviour::default());
+        let engine = engine(&world, Life::immortal());
+        let mut host = Self { world, files, engine, trust, _dir: dir };
+        host.wire(Life::immortal());
+        Ok(host)
+    }
+
+    /// A process with nothing in memory, over what is on disk.
+    pub fn wire(&mut self, life: Arc<Life>) {
+        self.engine = engine(&self.world, life.clone());
+        let files = Arc::new(Mortal { files: self.files.clone(), life });
+        let shelf = Arc::new(Shelf::new(self.engine.clone(), files, self.trust.clone(), 100_000));
+        self.world.context = Context { guests: self.engine.clone(), ..self.world.context.clone() }.with_releases(shelf);
+    }
+
+    pub fn context(&self) -> &Context {
+        &self.world.context
+    }
+
+    /// On behalf of the operator.
+    pub fn operator(&self) -> Context {
+        self.context().by(Actor { kind: ActorKind::Operator, id: "key_operator".into(), ip: None, request: None })
+    }
+
+    /// The process dies; what is on disk stays.
+    pub async fn restart(&mut self) -> Result<releases::Started> {
+        self.world.crash().await;
+        self.wire(Life::immortal());
+        Ok(releases::start(self.context()).await?)
+    }
+
+    pub async fn install(&self, file: &str) -> Result<Installed, ServiceError> {
+        releases::install(&self.operator(), intake(file)).await
+    }
+
+    /// Kept, and not made active.
+    pub async fn keep(&self, file: &str) -> Result<Release, ServiceError> {
+        let intake = Intake { activate: false, ..intake(file) };
+        releases::install(&self.operator(), intake).await.map(|installed| installed.release)
+    }
+
+    /// The active version's number.
+    pub fn active(&self) -> Option<String> {
+        self.engine.active("acme").map(|(_, manifest)| manifest.connector.version.clone())
+    }
+
+    /// Numbers of the versions in memory.
+    pub fn loaded(&self) -> Vec<String> {
+        let mut numbers: Vec<String> = self.engine.loaded().iter().map(|(_, m)| m.connector.version.clone()).collect();
+        numbers.sort();
+        numbers
+    }
+
+    pub fn ran(&self, version: &str) -> u32 {
+        self.engine.ran.lock().get(version).copied().unwrap_or_default()
+    }
+
+    /// An organization whose connections can be found by their connector.
+    pub async fn organization(&self) -> Result<String> {
+        Ok(organizations::create(self.context(), "Merchant", false).await?.id)
+    }
+}
+
+fn engine(world: &World, life: Arc<Life>) -> Arc<Engine> {
+    Arc::new(Engine { vendor: world.vendor.clone(), life, loaded: Mutex::default(), active: Mutex::default(), ran: Mutex::default() })
+}
+
+pub fn intake(file: &str) -> Intake {
+    Intake { file: file.as_bytes().to_vec(), source: Source::Upload, signature: None, activate: true }
+}
+
+const ACME: &str = include_str!("../../src/acme.toml");
+
+/// A connector file of this number.
+pub fn version(number: &str) -> String {
+    ACME.replace("version = \"1.0.0\"", &format!("version = \"{number}\""))
+}
+
+/// The same, and it may do more: it has a further call.
+pub fn wider(number: &str) -> String {
+    let call = "[[calls]]\nname = \"more\"\nsample = { body = \"{}\" }\ndoc = \"More.\"\nstages = [\"sync\"]\nmethod = \"GET\"\npath = \"/more\"\neffect = \"read\"\n";
+    let text = version(number);
+    let at = text.find("[[calls]]").unwrap_or(text.len());
+    format!("{}{call}\n{}", &text[..at], &text[at..])
+}

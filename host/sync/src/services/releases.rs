@@ -25,8 +25,8 @@ use super::records::{self, Document, Versioned};
 use crate::context::Context;
 
 pub use boot::{Started, start};
-pub use canary::{Canary, CanaryOrder, Ended, set_canary, stop_canary};
 pub(crate) use canary::tally;
+pub use canary::{Canary, CanaryOrder, Ended, set_canary, stop_canary};
 pub use install::{Installed, Intake, install};
 pub use refused::{RefusedFile, refused};
 pub use shelf::Shelf;
@@ -161,9 +161,7 @@ fn line_id(connector: &str) -> String {
 /// A connector's line; an empty one where nothing was ever active.
 async fn line(context: &Context, connector: &str) -> Result<Versioned<Line>, ServiceError> {
     match records::load::<Line>(context, "", &line_id(connector)).await {
-        Err(ServiceError::NotFound(_)) => {
-            Ok(Versioned { value: Line { connector: connector.to_owned(), ..Line::default() }, version: 0 })
-        }
+        Err(ServiceError::NotFound(_)) => Ok(Versioned { value: Line { connector: connector.to_owned(), ..Line::default() }, version: 0 }),
         found => found,
     }
 }
@@ -172,11 +170,11 @@ async fn releases(context: &Context) -> Result<Vec<Release>, ServiceError> {
     Ok(records::all::<Release>(context, "").await?.into_iter().map(|release| release.value).collect())
 }
 
-/// All versions of a connector that were brought in, oldest first.
+/// All versions of a connector that were brought in, by number, lowest first.
 async fn of(context: &Context, connector: &str) -> Result<Vec<Release>, ServiceError> {
     let mut found = releases(context).await?;
     found.retain(|release| release.connector == connector);
-    found.sort_by(|a, b| (a.installed, &a.id).cmp(&(b.installed, &b.id)));
+    found.sort_by_cached_key(|release| (semver::Version::parse(&release.version).ok(), release.installed));
     Ok(found)
 }
 

@@ -1,5 +1,5 @@
 //! A host of which everything but store and files can be lost: the real services over the store's model and real files, with an engine whose
-//! connector files are manifests.
+//! connector files hold a manifest and no code.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Life {
     }
 }
 
-/// An engine whose files are manifests. A version whose number ends in `.666` traps in every run.
+/// An engine that knows versions by their manifests. A version whose number ends in `.666` traps in every run.
 pub struct Engine {
     vendor: Arc<Vendor>,
     life: Arc<Life>,
@@ -54,9 +54,9 @@ impl Versions for Engine {
     async fn prove(&self, file: Vec<u8>) -> Result<Proved, Refused> {
         self.life.step();
         let refused = |why: String| Refused { why, hosts_fault: false };
-        let text = String::from_utf8(file).map_err(|_| refused("no text".into()))?;
-        let manifest = crm_catalog::parse(&text, "connector.toml").map_err(|errors| refused(format!("{errors:?}")))?;
-        let (digest, manifest) = (Digest(blake3::hash(text.as_bytes()).to_hex().to_string()), Arc::new(manifest));
+        let embedded = crm_catalog::section::read(&file).map_err(|error| refused(error.to_string()))?;
+        let manifest = crm_catalog::parse(&embedded.manifest_text, "connector.toml").map_err(|errors| refused(format!("{errors:?}")))?;
+        let (digest, manifest) = (Digest(blake3::hash(&file).to_hex().to_string()), Arc::new(manifest));
         self.loaded.lock().insert(digest.clone(), manifest.clone());
         Ok(Proved { digest, manifest, wasi: false })
     }
@@ -209,12 +209,12 @@ impl Host {
         Ok(releases::start(self.context()).await?)
     }
 
-    pub async fn install(&self, file: &str) -> Result<Installed, ServiceError> {
+    pub async fn install(&self, file: &[u8]) -> Result<Installed, ServiceError> {
         releases::install(&self.operator(), intake(file)).await
     }
 
     /// Kept, and not made active.
-    pub async fn keep(&self, file: &str) -> Result<Release, ServiceError> {
+    pub async fn keep(&self, file: &[u8]) -> Result<Release, ServiceError> {
         let intake = Intake { activate: false, ..intake(file) };
         releases::install(&self.operator(), intake).await.map(|installed| installed.release)
     }
@@ -245,21 +245,34 @@ fn engine(world: &World, life: Arc<Life>) -> Arc<Engine> {
     Arc::new(Engine { vendor: world.vendor.clone(), life, loaded: Mutex::default(), active: Mutex::default(), ran: Mutex::default() })
 }
 
-pub fn intake(file: &str) -> Intake {
-    Intake { file: file.as_bytes().to_vec(), source: Source::Upload, signature: None, activate: true }
+pub fn intake(file: &[u8]) -> Intake {
+    Intake { file: file.to_vec(), source: Source::Upload, signature: None, activate: true }
 }
 
 const ACME: &str = include_str!("../../src/acme.toml");
 
-/// A connector file of this number.
-pub fn version(number: &str) -> String {
+fn file(manifest: &str) -> Vec<u8> {
+    crm_catalog::section::embed(b"\0asm\x0d\0\x01\0", manifest, "0.1.0").expect("a component without code")
+}
+
+fn manifest(number: &str) -> String {
     ACME.replace("version = \"1.0.0\"", &format!("version = \"{number}\""))
 }
 
+/// A connector file of this number.
+pub fn version(number: &str) -> Vec<u8> {
+    file(&manifest(number))
+}
+
+/// Another file of the same number.
+pub fn other(number: &str) -> Vec<u8> {
+    file(&(manifest(number) + "\n# another file\n"))
+}
+
 /// The same, and it may do more: it has a further call.
-pub fn wider(number: &str) -> String {
+pub fn wider(number: &str) -> Vec<u8> {
     let call = "[[calls]]\nname = \"more\"\nsample = { body = \"{}\" }\ndoc = \"More.\"\nstages = [\"sync\"]\nmethod = \"GET\"\npath = \"/more\"\neffect = \"read\"\n";
-    let text = version(number);
+    let text = manifest(number);
     let at = text.find("[[calls]]").unwrap_or(text.len());
-    format!("{}{call}\n{}", &text[..at], &text[at..])
+    file(&format!("{}{call}\n{}", &text[..at], &text[at..]))
 }

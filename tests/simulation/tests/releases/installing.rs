@@ -5,7 +5,7 @@ use crm_contract::ports::Guests as _;
 use crm_sync::services::ServiceError;
 use crm_sync::services::releases::{self, Installed, Intake, SignaturePolicy, Source, Standing, TrustRoots};
 
-use crate::host::{Host, intake, version, wider};
+use crate::host::{Host, intake, other, version, wider};
 
 fn code<T>(result: Result<T, ServiceError>) -> String {
     match result {
@@ -78,8 +78,8 @@ async fn an_older_number_is_kept_ready_and_never_made_active_by_itself() -> Resu
 async fn a_number_stands_for_one_file() -> Result<()> {
     let host = Host::new()?;
     host.install(&version("1.0.0")).await?;
-    let other = host.install(&(version("1.0.0") + "\n# another file\n")).await;
-    assert_eq!(code(other), "version_taken");
+    let taken = host.install(&other("1.0.0")).await;
+    assert_eq!(code(taken), "version_taken");
     assert_eq!(host.active().as_deref(), Some("1.0.0"));
     assert_eq!(host.engine.loaded().len(), 1, "what was refused is not kept");
     Ok(())
@@ -90,10 +90,10 @@ async fn a_refused_file_is_written_down_with_its_reason_once() -> Result<()> {
     let host = Host::new()?;
     host.install(&version("1.0.0")).await?;
     for _ in 0..2 {
-        let refused = host.install("this is no manifest").await;
+        let refused = host.install(b"this is no manifest").await;
         assert!(matches!(refused, Err(ServiceError::Invalid(_))), "{refused:?}");
     }
-    let file = releases::install(host.context(), Intake { file: vec![b'#'; 100_001], ..intake("") }).await;
+    let file = releases::install(host.context(), Intake { file: vec![b'#'; 100_001], ..intake(b"") }).await;
     assert!(file.is_err_and(|error| error.to_string().contains("at most 100000")));
     let list = releases::refused(host.context()).await?;
     assert_eq!(list.len(), 2, "{list:?}");
@@ -106,7 +106,7 @@ async fn a_refused_file_is_written_down_with_its_reason_once() -> Result<()> {
 async fn refusals_are_remembered_to_a_bound() -> Result<()> {
     let host = Host::new()?;
     for n in 0..120 {
-        assert!(host.install(&format!("no manifest {n}")).await.is_err());
+        assert!(host.install(format!("no manifest {n}").as_bytes()).await.is_err());
     }
     assert_eq!(releases::refused(host.context()).await?.len(), 100);
     Ok(())
@@ -119,9 +119,7 @@ async fn a_file_must_be_signed_by_a_key_that_is_trusted_unless_it_lies_in_the_ho
     let trust = |policy| TrustRoots::new([("release", key.as_str())], policy);
     let host = Host::trusting(trust(SignaturePolicy::Remote)?)?;
     let file = version("1.0.0");
-    let sign = |pair: &minisign::KeyPair, text: &str| {
-        minisign::sign(None, &pair.sk, text.as_bytes(), None, None).map(|boxed| boxed.into_string())
-    };
+    let sign = |pair: &minisign::KeyPair, text: &[u8]| minisign::sign(None, &pair.sk, text, None, None).map(|boxed| boxed.into_string());
     let send = async |signature: Option<&str>| {
         releases::install(host.context(), Intake { signature: signature.map(str::to_owned), ..intake(&file) }).await
     };
@@ -129,7 +127,7 @@ async fn a_file_must_be_signed_by_a_key_that_is_trusted_unless_it_lies_in_the_ho
     assert!(says(send(None).await).is_err_and(|why| why.contains("not signed")));
     assert!(says(send(Some("nonsense")).await).is_err_and(|why| why.contains("no minisign signature")));
     assert!(says(send(Some(&sign(&theirs, &file)?)).await).is_err_and(|why| why.contains("no key that this host trusts")));
-    assert!(says(send(Some(&sign(&ours, "another file")?)).await).is_err_and(|why| why.contains("not over this file")));
+    assert!(says(send(Some(&sign(&ours, b"another file")?)).await).is_err_and(|why| why.contains("not over this file")));
     assert_eq!(host.active(), None);
     assert!(host.engine.loaded().is_empty(), "nothing of it was parsed");
     let good = send(Some(&sign(&ours, &file)?)).await?;

@@ -36,7 +36,10 @@ async fn a_connector_in_use_stays_unless_forced_and_its_jobs_wait_until_it_is_ba
     let organization = host.organization().await?;
     connect(&host, &organization, "con_a").await?;
     let refused = releases::uninstall(host.context(), "acme", false).await;
-    assert!(matches!(&refused, Err(ServiceError::Conflict { code: "connector_in_use", message }) if message.starts_with("1 ")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(ServiceError::Conflict { code: "connector_in_use", message }) if message.starts_with("1 ")),
+        "{refused:?}"
+    );
     let done = releases::uninstall(&host.operator(), "acme", true).await?;
     assert_eq!((done.versions, done.parked), (1, 1));
     assert_eq!((host.active(), host.loaded().len()), (None, 0));

@@ -93,7 +93,8 @@ async fn make_active(context: &Context, current: Versioned<Line>, release: &Rele
 pub(super) async fn approved(context: &Context, digest: &str) -> Result<Release, ServiceError> {
     let release = get(context, digest).await?.value;
     if release.state == ReleaseState::WaitingForApproval {
-        let message = format!("{} {} waits for approval: look at what it may do more, and approve it first", release.connector, release.version);
+        let message =
+            format!("{} {} waits for approval: look at what it may do more, and approve it first", release.connector, release.version);
         return Err(ServiceError::conflict("not_approved", message));
     }
     Ok(release)

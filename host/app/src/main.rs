@@ -4,6 +4,7 @@
 mod admin;
 mod author;
 mod cli;
+mod folder;
 mod logging;
 mod operator;
 mod retention;

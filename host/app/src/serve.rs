@@ -67,7 +67,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let state = ApiState { ctx: context.clone(), gate: gate.clone(), metrics: render, draining: draining.clone() };
     let secure_cookies = args.secure_cookies || context.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     let pages = crm_web::router(crm_web::WebState { ctx: context.clone(), gate, secure_cookies });
-    let limits = crm_api::Limits { file_bytes: args.import_bytes, ..crm_api::Limits::default() };
+    let limits = crm_api::Limits { file_bytes: args.import_bytes, connector_bytes: wire::most_bytes(), ..crm_api::Limits::default() };
     let router = crm_api::router_with(state, limits).merge(pages);
     let stop = CancellationToken::new();
     let shutdown = Shutdown::on(stop.clone().cancelled_owned()).grace(Duration::from_secs(5));

@@ -3,6 +3,7 @@
 
 pub mod courier;
 pub mod crm;
+pub mod engine;
 pub mod shop;
 pub mod vendor;
 pub mod world;

@@ -35,6 +35,10 @@ fn known(name: &str, path: &str) -> Option<(Value, &'static str, Value)> {
         "slug" if path.starts_with("/v1/affiliates") => {
             Some((json!({ "type": "string" }), "A referral slug, in any spelling", json!("zoe-darc")))
         }
+        "digest" => {
+            let schema = json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" });
+            Some((schema, "Digest of the version", json!("9f2c6d0c1c5d0d3f5f0b7a1e6f4f2b8f0e4a7c3d9b1e5a6f7c8d9e0f1a2b3c4d")))
+        }
         "slug" | "connector" => Some((json!({ "type": "string", "pattern": CONNECTOR }), "The connector's slug", json!("acme"))),
         "limit" => Some((
             json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 25 }),

@@ -15,6 +15,7 @@ pub(crate) mod people;
 pub(crate) mod previews;
 pub(crate) mod steps;
 pub(crate) mod syncs;
+pub(crate) mod versions;
 pub(crate) mod webhooks;
 
 use std::collections::BTreeMap;

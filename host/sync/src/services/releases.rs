@@ -25,6 +25,7 @@ use super::records::{self, Document, Versioned};
 use crate::context::Context;
 
 pub use boot::{Started, start};
+pub use canary::Tally;
 pub(crate) use canary::tally;
 pub use canary::{Canary, CanaryOrder, Ended, set_canary, stop_canary};
 pub use install::{Installed, Intake, install};
@@ -33,7 +34,7 @@ pub use shelf::Shelf;
 pub use signature::{SignaturePolicy, TrustError, TrustRoots};
 pub use swap::{activate, approve, pinnable, remove, roll_back};
 pub use uninstall::{Uninstalled, uninstall};
-pub use view::{Standing, VersionView, connectors, one, version};
+pub use view::{CanaryView, ConnectorView, Standing, VersionView, connectors, one, version};
 
 /// One version, as it was brought in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

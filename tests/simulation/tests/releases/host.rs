@@ -1,114 +1,20 @@
 //! A host of which everything but store and files can be lost: the real services over the store's model and real files, with an engine whose
 //! connector files hold a manifest and no code.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Result;
 use async_trait::async_trait;
-use crm_catalog::model::Manifest;
-use crm_contract::ports::{Digest, GuestFault, GuestLog, Guests, Outbound};
+use crm_contract::ports::Guests as _;
 use crm_contract::spool::{Spool, SpoolError, SpoolName, Spooled};
-use crm_contract::types::{Answer, Invocation};
-use crm_contract::versions::{Proved, Refused, Versions};
-use crm_simulation::{Behaviour, Vendor, World};
+pub use crm_simulation::engine::Life;
+use crm_simulation::engine::{Engine, connector_file};
+use crm_simulation::{Behaviour, World};
 use crm_store::{FileSpool, SpaceGate};
 use crm_sync::context::Context;
 use crm_sync::domain::{Actor, ActorKind};
 use crm_sync::services::releases::{self, Installed, Intake, Release, Shelf, Source, TrustRoots};
 use crm_sync::services::{ServiceError, organizations};
-use parking_lot::Mutex;
-
-/// What the process may still do before it dies; a large number = for ever.
-#[derive(Default)]
-pub struct Life(AtomicI64);
-
-impl Life {
-    pub fn of(steps: i64) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(steps)))
-    }
-
-    pub fn immortal() -> Arc<Self> {
-        Self::of(i64::MAX)
-    }
-
-    /// The task that comes here with no step left ends, as with the process.
-    fn step(&self) {
-        assert!(self.0.fetch_sub(1, Ordering::Relaxed) > 0, "the process dies here");
-    }
-}
-
-/// An engine that knows versions by their manifests. A version whose number ends in `.666` traps in every run.
-pub struct Engine {
-    vendor: Arc<Vendor>,
-    life: Arc<Life>,
-    loaded: Mutex<BTreeMap<Digest, Arc<Manifest>>>,
-    active: Mutex<BTreeMap<String, Digest>>,
-    /// Runs by version number.
-    pub ran: Mutex<BTreeMap<String, u32>>,
-}
-
-#[async_trait]
-impl Versions for Engine {
-    async fn prove(&self, file: Vec<u8>) -> Result<Proved, Refused> {
-        self.life.step();
-        let refused = |why: String| Refused { why, hosts_fault: false };
-        let embedded = crm_catalog::section::read(&file).map_err(|error| refused(error.to_string()))?;
-        let manifest = crm_catalog::parse(&embedded.manifest_text, "connector.toml").map_err(|errors| refused(format!("{errors:?}")))?;
-        let (digest, manifest) = (Digest(blake3::hash(&file).to_hex().to_string()), Arc::new(manifest));
-        self.loaded.lock().insert(digest.clone(), manifest.clone());
-        Ok(Proved { digest, manifest, wasi: false })
-    }
-
-    fn activate(&self, digest: &Digest) -> bool {
-        self.life.step();
-        let Some(manifest) = self.loaded.lock().get(digest).cloned() else { return false };
-        self.active.lock().insert(manifest.connector.slug.clone(), digest.clone());
-        true
-    }
-
-    fn retire(&self, connector: &str) {
-        self.life.step();
-        self.active.lock().remove(connector);
-    }
-
-    fn unload(&self, digest: &Digest) -> bool {
-        !self.active.lock().values().any(|active| active == digest) && self.loaded.lock().remove(digest).is_some()
-    }
-}
-
-#[async_trait]
-impl Guests for Engine {
-    async fn call(
-        &self,
-        digest: &Digest,
-        invocation: Invocation,
-        outbound: Arc<dyn Outbound>,
-        log: Arc<dyn GuestLog>,
-    ) -> Result<Answer, GuestFault> {
-        let Some(manifest) = self.manifest(digest) else { return Err(GuestFault::NotLoaded(digest.0.clone())) };
-        let version = manifest.connector.version.clone();
-        *self.ran.lock().entry(version.clone()).or_default() += 1;
-        if version.ends_with(".666") {
-            return Err(GuestFault::Trapped("it panicked".into()));
-        }
-        self.vendor.call(digest, invocation, outbound, log).await
-    }
-
-    fn loaded(&self) -> Vec<(Digest, Arc<Manifest>)> {
-        self.loaded.lock().iter().map(|(digest, manifest)| (digest.clone(), manifest.clone())).collect()
-    }
-
-    fn active(&self, slug: &str) -> Option<(Digest, Arc<Manifest>)> {
-        let digest = self.active.lock().get(slug).cloned()?;
-        self.manifest(&digest).map(|manifest| (digest, manifest))
-    }
-
-    fn manifest(&self, digest: &Digest) -> Option<Arc<Manifest>> {
-        self.loaded.lock().get(digest).cloned()
-    }
-}
 
 /// The files of a process that may die before and after each of them is touched.
 struct Mortal {
@@ -242,7 +148,7 @@ impl Host {
 }
 
 fn engine(world: &World, life: Arc<Life>) -> Arc<Engine> {
-    Arc::new(Engine { vendor: world.vendor.clone(), life, loaded: Mutex::default(), active: Mutex::default(), ran: Mutex::default() })
+    Arc::new(Engine::over(world.vendor.clone(), life))
 }
 
 pub fn intake(file: &[u8]) -> Intake {
@@ -251,22 +157,18 @@ pub fn intake(file: &[u8]) -> Intake {
 
 const ACME: &str = include_str!("../../src/acme.toml");
 
-fn file(manifest: &str) -> Vec<u8> {
-    crm_catalog::section::embed(b"\0asm\x0d\0\x01\0", manifest, "0.1.0").expect("a component without code")
-}
-
 fn manifest(number: &str) -> String {
     ACME.replace("version = \"1.0.0\"", &format!("version = \"{number}\""))
 }
 
 /// A connector file of this number.
 pub fn version(number: &str) -> Vec<u8> {
-    file(&manifest(number))
+    connector_file(&manifest(number))
 }
 
 /// Another file of the same number.
 pub fn other(number: &str) -> Vec<u8> {
-    file(&(manifest(number) + "\n# another file\n"))
+    connector_file(&(manifest(number) + "\n# another file\n"))
 }
 
 /// The same, and it may do more: it has a further call.
@@ -274,5 +176,5 @@ pub fn wider(number: &str) -> Vec<u8> {
     let call = "[[calls]]\nname = \"more\"\nsample = { body = \"{}\" }\ndoc = \"More.\"\nstages = [\"sync\"]\nmethod = \"GET\"\npath = \"/more\"\neffect = \"read\"\n";
     let text = manifest(number);
     let at = text.find("[[calls]]").unwrap_or(text.len());
-    file(&format!("{}{call}\n{}", &text[..at], &text[at..]))
+    connector_file(&format!("{}{call}\n{}", &text[..at], &text[at..]))
 }

@@ -25,7 +25,8 @@ pub enum Standing {
 pub struct VersionView {
     pub release: Release,
     pub standing: Standing,
-    /// What it may do that the version before it could not, and the other way round, in words.
+    /// What it may do that the version before it could not, and the other way round, in words. Worked out where one version or one
+    /// connector is asked for; empty in lists.
     pub changes: Vec<Change>,
 }
 
@@ -62,7 +63,7 @@ pub async fn connectors(context: &Context) -> Result<Vec<ConnectorView>, Service
     lines.sort_by(|a, b| a.connector.cmp(&b.connector));
     let mut views = Vec::with_capacity(lines.len());
     for line in lines {
-        views.push(seen(context, line).await?);
+        views.push(seen(context, line, false).await?);
     }
     Ok(views)
 }
@@ -70,7 +71,7 @@ pub async fn connectors(context: &Context) -> Result<Vec<ConnectorView>, Service
 /// One connector.
 pub async fn one(context: &Context, connector: &str) -> Result<ConnectorView, ServiceError> {
     let line = line(context, connector).await?;
-    let view = seen(context, line.value).await?;
+    let view = seen(context, line.value, true).await?;
     if line.version == 0 && view.versions.is_empty() { Err(ServiceError::NotFound("connector")) } else { Ok(view) }
 }
 
@@ -78,13 +79,14 @@ pub async fn one(context: &Context, connector: &str) -> Result<ConnectorView, Se
 pub async fn version(context: &Context, digest: &str) -> Result<VersionView, ServiceError> {
     let release = get(context, digest).await?.value;
     let line = line(context, &release.connector).await?.value;
-    shown(context, &line, release).await
+    Ok(VersionView { standing: standing(&line, &release), changes: changes(context, &release).await, release })
 }
 
-async fn seen(context: &Context, line: Line) -> Result<ConnectorView, ServiceError> {
+async fn seen(context: &Context, line: Line, compared: bool) -> Result<ConnectorView, ServiceError> {
     let mut versions = Vec::new();
     for release in of(context, &line.connector).await? {
-        versions.push(shown(context, &line, release).await?);
+        let changes = if compared { changes(context, &release).await } else { Vec::new() };
+        versions.push(VersionView { standing: standing(&line, &release), changes, release });
     }
     let trial = context.shelf()?.trial(&line.connector);
     let counts = trial.map(|trial| trial.counts()).unwrap_or_default();
@@ -98,15 +100,14 @@ async fn seen(context: &Context, line: Line) -> Result<ConnectorView, ServiceErr
     })
 }
 
-async fn shown(context: &Context, line: &Line, release: Release) -> Result<VersionView, ServiceError> {
+fn standing(line: &Line, release: &Release) -> Standing {
     let is = |id: Option<&str>| id == Some(release.id.as_str());
-    let standing = match release.state {
+    match release.state {
         _ if is(line.active.as_deref()) => Standing::Active,
         _ if is(line.canary.as_ref().map(|canary| canary.version.as_str())) => Standing::Trial,
         ReleaseState::Ready => Standing::Ready,
         ReleaseState::WaitingForApproval => Standing::WaitingForApproval,
-    };
-    Ok(VersionView { changes: changes(context, &release).await, standing, release })
+    }
 }
 
 /// What it may do otherwise than the version that was active when it came in. Nothing where that one is gone.

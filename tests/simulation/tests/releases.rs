@@ -9,7 +9,7 @@ use crm_catalog::model::Manifest;
 use crm_contract::ports::{Digest, GuestFault, GuestLog, Guests, Outbound};
 use crm_contract::spool::{Spool, SpoolName};
 use crm_contract::types::{Answer, Invocation};
-use crm_contract::versions::{Proved, Refused, Versions};
+use crm_contract::versions::{ProofStage, Proved, Refused, Versions};
 use crm_simulation::world::VirtualClock;
 use crm_simulation::{Behaviour, World};
 use crm_store::model_store::MemoryModel;
@@ -29,12 +29,16 @@ struct Engine {
 #[async_trait]
 impl Versions for Engine {
     async fn prove(&self, file: Vec<u8>) -> Result<Proved, Refused> {
-        let refused = |why: String| Refused { why, hosts_fault: false };
+        let refused = |why: String| Refused::at(ProofStage::Manifest, why);
         let text = String::from_utf8(file).map_err(|_| refused("no text".into()))?;
         let manifest = crm_catalog::parse(&text, "connector.toml").map_err(|errors| refused(format!("{errors:?}")))?;
         let (digest, manifest) = (Digest(blake3::hash(text.as_bytes()).to_hex().to_string()), Arc::new(manifest));
         self.loaded.lock().insert(digest.clone(), manifest.clone());
-        Ok(Proved { digest, manifest, wasi: false })
+        Ok(Proved { digest, manifest, wasi: false, fixtures: 0 })
+    }
+
+    async fn load(&self, file: Vec<u8>) -> Result<Proved, Refused> {
+        self.prove(file).await
     }
 
     fn activate(&self, digest: &Digest) -> bool {
@@ -204,7 +208,8 @@ async fn a_file_must_be_signed_by_a_key_that_is_trusted_unless_it_lies_in_the_ho
     let (ours, theirs) = (minisign::KeyPair::generate_unencrypted_keypair()?, minisign::KeyPair::generate_unencrypted_keypair()?);
     let host = Host::new(TrustRoots::new([("release", ours.pk.to_base64().as_str())], true)?)?;
     let file = version("1.0.0");
-    let sign = |pair: &minisign::KeyPair, text: &str| minisign::sign(None, &pair.sk, text.as_bytes(), None, None).map(|boxed| boxed.into_string());
+    let sign =
+        |pair: &minisign::KeyPair, text: &str| minisign::sign(None, &pair.sk, text.as_bytes(), None, None).map(|boxed| boxed.into_string());
     let send = async |signature: Option<&str>| releases::install(&host.context, file.as_bytes().to_vec(), Source::Upload, signature).await;
     let says = |result: Result<releases::Installed, ServiceError>| result.map(|_| ()).map_err(|error| error.to_string());
     assert!(says(send(None).await).is_err_and(|why| why.contains("not signed")));

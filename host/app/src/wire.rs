@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use crm_catalog::model::Manifest;
+use crm_conformance::Proving;
 use crm_contract::ports::{Clock, Digest, Gateway, GuestFault, GuestLog, Guests, Journal, Mode, Outbound, Scope};
 use crm_contract::types::{Answer, Invocation, Request, Response, Unanswered};
 use crm_engine::{Compiler, Engine, EngineConfig, Limits};
@@ -136,7 +137,8 @@ pub(crate) fn open_shelf(args: &ServeArgs, engine: Arc<Engine>) -> Result<Arc<Sh
         FileSpool::open(&dir, SpaceGate::Standard).with_context(|| format!("the versions folder {} cannot be used", dir.display()))?;
     let keys = args.trusted_key.iter().map(|TrustedKey { name, key }| (name.as_str(), key.as_str()));
     let trust = TrustRoots::new(keys, args.require_signatures.into()).context("--trusted-key cannot be used")?;
-    Ok(Arc::new(Shelf::new(engine, Arc::new(files), trust, most_bytes())))
+    let proving = Proving::over(engine).context("files of connectors cannot be proved")?;
+    Ok(Arc::new(Shelf::new(Arc::new(proving), Arc::new(files), trust, most_bytes())))
 }
 
 /// The largest connector file that is taken.

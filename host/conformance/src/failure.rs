@@ -87,11 +87,13 @@ pub(crate) struct Found {
     pub at: String,
     pub what: String,
     pub rules: &'static [&'static str],
+    /// The host had no place for the run: that says nothing about the connector.
+    pub busy: bool,
 }
 
 impl Found {
     pub(crate) fn new(at: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { at: at.into(), what: what.into(), rules: &[] }
+        Self { at: at.into(), what: what.into(), rules: &[], busy: false }
     }
 
     pub(crate) fn ruled(at: impl Into<String>, what: impl Into<String>, rules: &'static [&'static str]) -> Self {

@@ -1,19 +1,23 @@
-//! The port through which other rooms let versions come and go. Which one is to be active is theirs to decide.
+//! The port through which other rooms let versions come and go. Which one is to be active is theirs to decide. Here a file is proved as far
+//! as an engine can: running it on the fixtures that it packs is the conformance suite's, through [`Engine::admit`].
 
 use async_trait::async_trait;
-use crm_contract::ports::Digest;
-use crm_contract::versions::{Proved, Refused, Versions};
+use crm_contract::ports::{Digest, GuestFault};
+use crm_contract::versions::{ProofStage, Proved, Refused, Versions};
 
 use crate::engine::Engine;
-use crate::error::LoadError;
+use crate::error::{CompileFault, LoadError, ScanFault};
 
 #[async_trait]
 impl Versions for Engine {
     async fn prove(&self, file: Vec<u8>) -> Result<Proved, Refused> {
-        let proven = Self::prove(self, file).await.map_err(|error| refused(&error))?;
-        let proved = Proved { digest: proven.digest().clone(), manifest: proven.manifest().clone(), wasi: proven.version.wasi };
-        self.registry.keep(proven.version);
-        Ok(proved)
+        let proven = Self::prove(self, file).await?;
+        Ok(self.admit(proven).keep())
+    }
+
+    /// The same: an engine knows no fixtures.
+    async fn load(&self, file: Vec<u8>) -> Result<Proved, Refused> {
+        Versions::prove(self, file).await
     }
 
     fn activate(&self, digest: &Digest) -> bool {
@@ -29,6 +33,33 @@ impl Versions for Engine {
     }
 }
 
-fn refused(error: &LoadError) -> Refused {
-    Refused { why: error.to_string(), hosts_fault: matches!(error, LoadError::Host(_)) }
+impl LoadError {
+    /// Which check said no.
+    pub fn stage(&self) -> ProofStage {
+        match self {
+            Self::TooLarge { .. } => ProofStage::Size,
+            Self::Section(_) => ProofStage::Section,
+            Self::WitVersion { .. } => ProofStage::WitVersion,
+            Self::Manifest(_) => ProofStage::Manifest,
+            Self::Scan(ScanFault::ForeignImport { .. } | ScanFault::WasiNotAllowed { .. } | ScanFault::NetworkImport { .. }) => {
+                ProofStage::Imports
+            }
+            Self::Scan(ScanFault::MissingExport { .. }) => ProofStage::Exports,
+            Self::Scan(_) => ProofStage::Structure,
+            // A worker gets its CPU time only where the machine has some to spare: within its wall time it was the machine that had none.
+            Self::Compile(CompileFault::Worker(_) | CompileFault::OutOfTime { .. }) => ProofStage::Host,
+            Self::Compile(_) => ProofStage::Compile,
+            Self::ImportShape(_) => ProofStage::Imports,
+            Self::ExportShape(_) => ProofStage::Exports,
+            Self::SelfTest(GuestFault::Busy) => ProofStage::Host,
+            Self::SelfTest(_) => ProofStage::Instantiate,
+            Self::Host(_) => ProofStage::Host,
+        }
+    }
+}
+
+impl From<LoadError> for Refused {
+    fn from(error: LoadError) -> Self {
+        Self::at(error.stage(), error.to_string())
+    }
 }

@@ -135,7 +135,7 @@ fn bombs() -> Vec<Case> {
             whole(&format!("(component (core module $m) {})", repeat("(core instance (instantiate $m))", 65))),
             is!(LoadError::Scan(ScanFault::TooManyInstances { .. })),
         ),
-        ("instances that double fourteen times", whole(&doubling), is!(LoadError::Compile(_) | LoadError::Shape(_))),
+        ("instances that double fourteen times", whole(&doubling), is!(LoadError::Compile(_) | LoadError::ImportShape(_))),
         (
             "too many types",
             connector(&each(20_001, |i| {
@@ -288,11 +288,11 @@ fn broken() -> Vec<Case> {
             whole(&format!("(component {})", MISTYPED.replace("(export \"untag-contact\" (func $f))", ""))),
             is!(LoadError::Scan(ScanFault::MissingExport { name: "untag-contact" })),
         ),
-        ("exports of a wrong type", whole(&format!("(component {MISTYPED})")), is!(LoadError::Shape(_))),
+        ("exports of a wrong type", whole(&format!("(component {MISTYPED})")), is!(LoadError::ExportShape(_))),
         (
             "an import of a wrong type",
             import("(import \"rekomi:crm-connector/log@0.1.0\" (instance (export \"line\" (func))))"),
-            is!(LoadError::Shape(_)),
+            is!(LoadError::ImportShape(_)),
         ),
         (
             "a start function that loops",

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crm_catalog::model::Manifest;
 use crm_contract::ports::{Digest, GuestFault, GuestLog, Guests, Outbound};
 use crm_contract::types::{Answer, Invocation};
-use crm_contract::versions::{Proved, Refused, Versions};
+use crm_contract::versions::{ProofStage, Proved, Refused, Versions};
 use parking_lot::Mutex;
 
 /// What the process may still do before it dies; a large number = for ever.
@@ -57,12 +57,16 @@ pub fn connector_file(manifest: &str) -> Vec<u8> {
 impl Versions for Engine {
     async fn prove(&self, file: Vec<u8>) -> Result<Proved, Refused> {
         self.life.step();
-        let refused = |why: String| Refused { why, hosts_fault: false };
+        let refused = |why: String| Refused::at(ProofStage::Manifest, why);
         let embedded = crm_catalog::section::read(&file).map_err(|error| refused(error.to_string()))?;
         let manifest = crm_catalog::parse(&embedded.manifest_text, "connector.toml").map_err(|errors| refused(format!("{errors:?}")))?;
         let (digest, manifest) = (Digest(blake3::hash(&file).to_hex().to_string()), Arc::new(manifest));
         self.loaded.lock().insert(digest.clone(), manifest.clone());
-        Ok(Proved { digest, manifest, wasi: false })
+        Ok(Proved { digest, manifest, wasi: false, fixtures: 0 })
+    }
+
+    async fn load(&self, file: Vec<u8>) -> Result<Proved, Refused> {
+        self.prove(file).await
     }
 
     fn activate(&self, digest: &Digest) -> bool {

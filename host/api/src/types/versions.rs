@@ -189,6 +189,9 @@ pub(crate) struct RefusedFile {
     /// The operator's key that sent it; null = the host itself, from its folder.
     by: Option<String>,
     at: String,
+    /// Which check said no: `signature`, `number` (another file has it), `size`, `section`, `wit-version`, `manifest`, `structure`, `imports`,
+    /// `exports`, `compile`, `instantiate`, or `smoke` (the fixtures in the file).
+    stage: String,
     why: String,
 }
 
@@ -292,7 +295,15 @@ impl From<ConnectorView> for ConnectorVersions {
 
 impl From<KeptRefused> for RefusedFile {
     fn from(kept: KeptRefused) -> Self {
-        Self { id: kept.id, source: kept.source.into(), bytes: kept.bytes, by: said(kept.by), at: time(kept.at), why: kept.why }
+        Self {
+            id: kept.id,
+            source: kept.source.into(),
+            bytes: kept.bytes,
+            by: said(kept.by),
+            at: time(kept.at),
+            stage: kept.stage,
+            why: kept.why,
+        }
     }
 }
 

@@ -34,15 +34,18 @@ pub(crate) enum ConnectorCommand {
         file: PathBuf,
         #[arg(long, default_value = "connector.toml")]
         manifest: PathBuf,
+        /// Folder of the fixtures that the file proves itself with. Nothing: `fixtures` beside the manifest, if it is there.
+        #[arg(long)]
+        fixtures: Option<PathBuf>,
         #[arg(short, long)]
         output: PathBuf,
     },
     /// Check a connector file: size, imports, manifest, and every scenario of its fixtures, offline, in the real engine.
     Check {
         file: PathBuf,
-        /// Folder of the scenarios, one JSON file each.
-        #[arg(long, default_value = "fixtures")]
-        fixtures: PathBuf,
+        /// Folder of the scenarios, one JSON file each. Nothing: those that the file packs.
+        #[arg(long)]
+        fixtures: Option<PathBuf>,
         /// Allow it to import WASI.
         #[arg(long)]
         allow_wasi: bool,

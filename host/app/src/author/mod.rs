@@ -28,8 +28,8 @@ pub(crate) fn run(command: ConnectorCommand) -> Result<ExitCode> {
     match command {
         ConnectorCommand::Inspect { file, json, allow_wasi } => inspect::run(&file, json, allow_wasi),
         ConnectorCommand::New { slug, name, sdk } => new::run(&slug, name.as_deref(), &sdk),
-        ConnectorCommand::Pack { file, manifest, output } => pack::run(&file, &manifest, &output),
-        ConnectorCommand::Check { file, fixtures, allow_wasi } => check::run(&file, &fixtures, allow_wasi),
+        ConnectorCommand::Pack { file, manifest, fixtures, output } => pack::run(&file, &manifest, fixtures.as_deref(), &output),
+        ConnectorCommand::Check { file, fixtures, allow_wasi } => check::run(&file, fixtures.as_deref(), allow_wasi),
         ConnectorCommand::Try(args) => attempt::run(&args),
         ConnectorCommand::Spec => {
             say(crm_conformance::spec::TEXT.trim_end());

@@ -7,7 +7,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use crm_contract::ports::Guests as _;
 use crm_contract::spool::{Spool, SpoolError, SpoolName, Spooled};
-pub use crm_simulation::engine::Life;
+pub(crate) use crm_simulation::engine::Life;
 use crm_simulation::engine::{Engine, connector_file};
 use crm_simulation::{Behaviour, World};
 use crm_store::{FileSpool, SpaceGate};
@@ -68,20 +68,20 @@ impl Spool for Mortal {
 }
 
 /// A host over one store and one folder of files, in a world with a vendor.
-pub struct Host {
-    pub world: World,
-    pub files: Arc<FileSpool>,
-    pub engine: Arc<Engine>,
+pub(crate) struct Host {
+    pub(crate) world: World,
+    pub(crate) files: Arc<FileSpool>,
+    pub(crate) engine: Arc<Engine>,
     trust: TrustRoots,
     _dir: tempfile::TempDir,
 }
 
 impl Host {
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Self::trusting(TrustRoots::new([], releases::SignaturePolicy::None)?)
     }
 
-    pub fn trusting(trust: TrustRoots) -> Result<Self> {
+    pub(crate) fn trusting(trust: TrustRoots) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let files = Arc::new(FileSpool::open(dir.path(), SpaceGate::Bytes(0))?);
         let world = World::new(1, Behaviour::default());
@@ -92,57 +92,57 @@ impl Host {
     }
 
     /// A process with nothing in memory, over what is on disk.
-    pub fn wire(&mut self, life: Arc<Life>) {
+    pub(crate) fn wire(&mut self, life: Arc<Life>) {
         self.engine = engine(&self.world, life.clone());
         let files = Arc::new(Mortal { files: self.files.clone(), life });
         let shelf = Arc::new(Shelf::new(self.engine.clone(), files, self.trust.clone(), 100_000));
         self.world.context = Context { guests: self.engine.clone(), ..self.world.context.clone() }.with_releases(shelf);
     }
 
-    pub fn context(&self) -> &Context {
+    pub(crate) fn context(&self) -> &Context {
         &self.world.context
     }
 
     /// On behalf of the operator.
-    pub fn operator(&self) -> Context {
+    pub(crate) fn operator(&self) -> Context {
         self.context().by(Actor { kind: ActorKind::Operator, id: "key_operator".into(), ip: None, request: None })
     }
 
     /// The process dies; what is on disk stays.
-    pub async fn restart(&mut self) -> Result<releases::Started> {
+    pub(crate) async fn restart(&mut self) -> Result<releases::Started> {
         self.world.crash().await;
         self.wire(Life::immortal());
         Ok(releases::start(self.context()).await?)
     }
 
-    pub async fn install(&self, file: &[u8]) -> Result<Installed, ServiceError> {
+    pub(crate) async fn install(&self, file: &[u8]) -> Result<Installed, ServiceError> {
         releases::install(&self.operator(), intake(file)).await
     }
 
     /// Kept, and not made active.
-    pub async fn keep(&self, file: &[u8]) -> Result<Release, ServiceError> {
+    pub(crate) async fn keep(&self, file: &[u8]) -> Result<Release, ServiceError> {
         let intake = Intake { activate: false, ..intake(file) };
         releases::install(&self.operator(), intake).await.map(|installed| installed.release)
     }
 
     /// The active version's number.
-    pub fn active(&self) -> Option<String> {
+    pub(crate) fn active(&self) -> Option<String> {
         self.engine.active("acme").map(|(_, manifest)| manifest.connector.version.clone())
     }
 
     /// Numbers of the versions in memory.
-    pub fn loaded(&self) -> Vec<String> {
+    pub(crate) fn loaded(&self) -> Vec<String> {
         let mut numbers: Vec<String> = self.engine.loaded().iter().map(|(_, m)| m.connector.version.clone()).collect();
         numbers.sort();
         numbers
     }
 
-    pub fn ran(&self, version: &str) -> u32 {
+    pub(crate) fn ran(&self, version: &str) -> u32 {
         self.engine.ran.lock().get(version).copied().unwrap_or_default()
     }
 
     /// An organization whose connections can be found by their connector.
-    pub async fn organization(&self) -> Result<String> {
+    pub(crate) async fn organization(&self) -> Result<String> {
         Ok(organizations::create(self.context(), "Merchant", false).await?.id)
     }
 }
@@ -151,7 +151,7 @@ fn engine(world: &World, life: Arc<Life>) -> Arc<Engine> {
     Arc::new(Engine::over(world.vendor.clone(), life))
 }
 
-pub fn intake(file: &[u8]) -> Intake {
+pub(crate) fn intake(file: &[u8]) -> Intake {
     Intake { file: file.to_vec(), source: Source::Upload, signature: None, activate: true }
 }
 
@@ -162,17 +162,17 @@ fn manifest(number: &str) -> String {
 }
 
 /// A connector file of this number.
-pub fn version(number: &str) -> Vec<u8> {
+pub(crate) fn version(number: &str) -> Vec<u8> {
     connector_file(&manifest(number))
 }
 
 /// Another file of the same number.
-pub fn other(number: &str) -> Vec<u8> {
+pub(crate) fn other(number: &str) -> Vec<u8> {
     connector_file(&(manifest(number) + "\n# another file\n"))
 }
 
 /// The same, and it may do more: it has a further call.
-pub fn wider(number: &str) -> Vec<u8> {
+pub(crate) fn wider(number: &str) -> Vec<u8> {
     let call = "[[calls]]\nname = \"more\"\nsample = { body = \"{}\" }\ndoc = \"More.\"\nstages = [\"sync\"]\nmethod = \"GET\"\npath = \"/more\"\neffect = \"read\"\n";
     let text = manifest(number);
     let at = text.find("[[calls]]").unwrap_or(text.len());

@@ -3,7 +3,8 @@
 
 use crm_catalog::diff;
 use crm_contract::ports::Digest;
-use crm_contract::versions::Refused;
+use crm_contract::versions::{ProofStage, Refused};
+use crm_store::StoreError;
 
 use super::{Release, ReleaseState, Source, line, number, refused, swap, uninstall};
 use crate::context::Context;
@@ -39,27 +40,62 @@ pub struct Installed {
 /// `Invalid` (`file`, `signature`): the file itself is refused, and why. `Conflict` (`version_taken`): its number belongs to another file.
 pub async fn install(context: &Context, intake: Intake) -> Result<Installed, ServiceError> {
     let digest = Digest(blake3::hash(&intake.file).to_hex().to_string());
-    let installed = take_in(context, &digest, &intake).await;
-    if let Err(error @ (ServiceError::Invalid(_) | ServiceError::Conflict { .. })) = &installed {
-        refused::note(context, &digest, &intake, error).await?;
+    match take_in(context, &digest, &intake).await {
+        Ok(installed) => Ok(installed),
+        Err(No { stage, error }) => {
+            if let Some(stage) = stage {
+                refused::note(context, &digest, &intake, stage, &error).await?;
+            }
+            Err(error)
+        }
     }
-    installed
 }
 
-async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<Installed, ServiceError> {
+/// Why a file was not taken, and which check said so; no check did where it is not the file's fault.
+struct No {
+    stage: Option<&'static str>,
+    error: ServiceError,
+}
+
+impl No {
+    fn at(stage: &'static str, error: ServiceError) -> Self {
+        Self { stage: Some(stage), error }
+    }
+}
+
+impl From<ServiceError> for No {
+    fn from(error: ServiceError) -> Self {
+        Self { stage: None, error }
+    }
+}
+
+impl From<StoreError> for No {
+    fn from(error: StoreError) -> Self {
+        ServiceError::from(error).into()
+    }
+}
+
+impl From<Refused> for No {
+    fn from(Refused { stage, why, hosts_fault }: Refused) -> Self {
+        if hosts_fault { ServiceError::Unavailable(why).into() } else { Self::at(stage.as_str(), ServiceError::invalid("file", why)) }
+    }
+}
+
+async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<Installed, No> {
     let shelf = context.shelf()?;
     let bytes = intake.file.len();
     if bytes > shelf.most_bytes {
         let most = shelf.most_bytes;
-        return Err(ServiceError::invalid("file", format!("the file is {bytes} bytes; a connector has at most {most}")));
+        let error = ServiceError::invalid("file", format!("the file is {bytes} bytes; a connector has at most {most}"));
+        return Err(No::at(ProofStage::Size.as_str(), error));
     }
     let signer = shelf.trust.check(&intake.file, &intake.source, intake.signature.as_deref());
-    let signer = signer.map_err(|error| ServiceError::invalid("signature", error.to_string()))?;
+    let signer = signer.map_err(|error| No::at("signature", ServiceError::invalid("signature", error.to_string())))?;
     if let Some(known) = known(context, digest).await? {
         return Ok(known);
     }
     let loaded_before = context.guests.manifest(digest).is_some();
-    let proved = shelf.versions.prove(intake.file.clone()).await.map_err(refusal)?;
+    let proved = shelf.versions.prove(intake.file.clone()).await?;
     let _turn = shelf.turn().await;
     // The same file may have come twice at once.
     if let Some(known) = known(context, digest).await? {
@@ -70,7 +106,7 @@ async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<
     if current.value.leaving {
         shelf.versions.unload(digest);
         let message = format!("{} is being taken off this host; send the file again when that is done", connector.slug);
-        return Err(ServiceError::conflict("connector_leaving", message));
+        return Err(ServiceError::conflict("connector_leaving", message).into());
     }
     let taken = records::find::<Release>(context, "", "number", &number(&connector.slug, &connector.version)).await?;
     if let Some(other) = taken {
@@ -81,7 +117,7 @@ async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<
             "{} {} is another file ({}): raise the version in connector.toml, a number stands for one file",
             connector.slug, connector.version, other.value.id
         );
-        return Err(ServiceError::conflict("version_taken", message));
+        return Err(No::at("number", ServiceError::conflict("version_taken", message)));
     }
     let over = current.value.active.as_ref().and_then(|id| context.guests.manifest(&Digest(id.clone())));
     let waits = over.as_ref().is_some_and(|over| diff::widens(&diff::diff(over, &proved.manifest)));
@@ -133,8 +169,4 @@ fn is_older(new: &str, active: &str) -> bool {
         // The catalog lets no other numbers in.
         _ => false,
     }
-}
-
-fn refusal(refused: Refused) -> ServiceError {
-    if refused.hosts_fault { ServiceError::Unavailable(refused.why) } else { ServiceError::invalid("file", refused.why) }
 }

@@ -24,6 +24,9 @@ pub struct RefusedFile {
     /// The operator's key that sent it; empty = the host itself, from its folder.
     pub by: String,
     pub at: u64,
+    /// Which check said no: `signature`, `number`, or one of the engine's stages (`size`, `section`, ... `smoke`).
+    #[serde(default)]
+    pub stage: String,
     /// For the person who sent it.
     pub why: String,
 }
@@ -47,15 +50,22 @@ pub async fn refused(context: &Context) -> Result<Vec<RefusedFile>, ServiceError
 }
 
 /// Writes a refusal down.
-pub(super) async fn note(context: &Context, digest: &Digest, intake: &Intake, error: &ServiceError) -> Result<(), ServiceError> {
+pub(super) async fn note(
+    context: &Context,
+    digest: &Digest,
+    intake: &Intake,
+    stage: &str,
+    error: &ServiceError,
+) -> Result<(), ServiceError> {
     let why: String = error.to_string().chars().take(WHY).collect();
-    tracing::warn!(digest = digest.0, source = ?intake.source, why, "connector refused");
+    tracing::warn!(digest = digest.0, source = ?intake.source, stage, why, "connector refused");
     let file = RefusedFile {
         id: digest.0.clone(),
         source: intake.source.clone(),
         bytes: intake.file.len() as u64,
         by: context.actor.as_ref().map(|actor| actor.id.clone()).unwrap_or_default(),
         at: context.now(),
+        stage: stage.to_owned(),
         why,
     };
     let others: Vec<RefusedFile> = refused(context).await?.into_iter().filter(|other| other.id != file.id).collect();

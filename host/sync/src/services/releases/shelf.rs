@@ -110,7 +110,7 @@ impl Shelf {
     /// Reads a kept file and loads it; the engine's cache makes that quick.
     pub(super) async fn load(&self, digest: &Digest) -> Result<Proved, ServiceError> {
         let file = self.read(digest).await?;
-        let proved = self.versions.prove(file).await.map_err(|refused| ServiceError::Damaged(refused.why))?;
+        let proved = self.versions.load(file).await.map_err(|refused| ServiceError::Damaged(refused.why))?;
         if proved.digest != *digest {
             self.versions.unload(&proved.digest);
             return Err(ServiceError::Damaged(format!("the file of version {} holds another one", digest.0)));

@@ -29,6 +29,7 @@ pub mod form;
 pub mod gate;
 pub mod imports;
 pub mod invites;
+pub mod journal;
 pub mod key_text;
 pub mod keys;
 pub mod membership;

@@ -173,7 +173,7 @@ pub async fn get(context: &Context, organization: &str, id: &str) -> Result<Sync
     Ok(SyncDetail { job, attempts, steps })
 }
 
-async fn job(context: &Context, organization: &str, id: &str) -> Result<Job, ServiceError> {
+pub(super) async fn job(context: &Context, organization: &str, id: &str) -> Result<Job, ServiceError> {
     if !super::records::plausible(id) {
         return Err(ServiceError::NotFound("sync"));
     }

@@ -5,6 +5,7 @@ mod admin;
 mod author;
 mod cli;
 mod logging;
+mod operate;
 mod operator;
 mod retention;
 mod serve;

@@ -24,7 +24,7 @@ pub(crate) enum Command {
     /// Work on a data folder while no host runs on it.
     #[command(subcommand)]
     Admin(AdminCommand),
-    /// Pack, look at, check and try connector files.
+    /// Pack, look at, check and try connector files; install them on a running host.
     #[command(subcommand)]
     Connector(ConnectorCommand),
     /// Internal: compiles one component from standard input under hard limits.

@@ -6,6 +6,7 @@ mod author;
 mod cli;
 mod folder;
 mod logging;
+mod operate;
 mod operator;
 mod retention;
 mod serve;

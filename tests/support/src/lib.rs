@@ -9,6 +9,7 @@ mod command;
 mod host;
 mod imports;
 mod process;
+mod registry;
 mod twin;
 mod witness;
 
@@ -18,5 +19,6 @@ pub use command::run_logged;
 pub use host::{HostOptions, HostProcess, Key, create_organization};
 pub use imports::{ImportRun, Report as ImportReport};
 pub use process::Process;
+pub use registry::RegistryProcess;
 pub use twin::{TwinOptions, TwinProcess};
 pub use witness::skipped;

@@ -6,6 +6,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use crm_conformance::FUNCTIONS;
 
+use crate::operate::OperateCommand;
+
 #[derive(Subcommand)]
 pub(crate) enum ConnectorCommand {
     /// Prove a connector file and show what it is and what it may do.
@@ -54,6 +56,8 @@ pub(crate) enum ConnectorCommand {
     Try(Box<TryArgs>),
     /// Print the rules and the reference of connector.toml (SPEC.md).
     Spec,
+    #[command(flatten)]
+    Operate(OperateCommand),
 }
 
 #[derive(Args)]

@@ -22,7 +22,7 @@ use crm_engine::Engine;
 
 pub(crate) use args::ConnectorCommand;
 
-use crate::wire;
+use crate::{operate, wire};
 
 pub(crate) fn run(command: ConnectorCommand) -> Result<ExitCode> {
     match command {
@@ -35,19 +35,20 @@ pub(crate) fn run(command: ConnectorCommand) -> Result<ExitCode> {
             say(crm_conformance::spec::TEXT.trim_end());
             Ok(ExitCode::SUCCESS)
         }
+        ConnectorCommand::Operate(command) => operate::run(command),
     }
 }
 
 /// A connector file as it was read.
-struct File {
+pub(crate) struct File {
     shown: String,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     embedded: Embedded,
-    manifest: Manifest,
+    pub(crate) manifest: Manifest,
 }
 
 impl File {
-    fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let shown = path.display().to_string();
         let bytes = std::fs::read(path).with_context(|| format!("{shown} cannot be read"))?;
         let embedded = crm_catalog::section::read(&bytes).with_context(|| format!("{shown} is no connector file"))?;
@@ -64,17 +65,17 @@ impl File {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the async runtime cannot be started")
 }
 
 /// A line of output.
 #[expect(clippy::print_stdout, reason = "what an author asked for is the command's output")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 
 /// A line beside the output.
-fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     eprintln!("{line}");
 }

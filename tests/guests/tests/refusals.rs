@@ -261,7 +261,7 @@ impl Host {
     /// Nothing but the active version is loaded, and it works.
     async fn is_as_before(&self, after: &str) {
         let loaded: Vec<Digest> = self.engine.loaded().into_iter().map(|(digest, _)| digest).collect();
-        assert_eq!(loaded, [self.active.clone()], "after {after}");
+        assert_eq!(loaded, std::slice::from_ref(&self.active), "after {after}");
         assert_eq!(self.engine.active("hostile").map(|(digest, _)| digest), Some(self.active.clone()), "after {after}");
         report(call(&self.engine, &self.active, sync("nothing"), World::refuses()).await);
     }

@@ -54,7 +54,7 @@ fn holding(packed: &[u8]) -> Vec<u8> {
     [connector(""), custom(FIXTURES_SECTION, packed)].concat()
 }
 
-/// A zlib stream of stored blocks, or of one byte over and over: made by hand, so that no limit of the packer stands in the way.
+/// A zlib stream of stored blocks, made by hand, so that no limit of the packer stands in the way.
 fn zlib(bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![0x78, 0x01];
     let mut rest = bytes.chunks(0xffff).peekable();

@@ -65,13 +65,7 @@ pub async fn install(context: &Context, file: Vec<u8>, source: Source, signature
         changes: changes.into_iter().map(Into::into).collect(),
     };
     shelf.keep(&proved.digest, &file).await?;
-    let log = audit::entry(
-        context,
-        "",
-        "connector.installed",
-        &release.id,
-        &[("connector", release.connector.clone()), ("version", release.version.clone())],
-    )?;
+    let log = audit::entry(context, "", "connector.installed", &release.id, &[("connector", release.connector.clone()), ("version", release.version.clone())])?;
     let mut puts = vec![records::put(&release, 0)?, log];
     if !waits {
         puts.push(swap::put(context, current, &proved.digest)?);

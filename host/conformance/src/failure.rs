@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crm_catalog::scenarios::scenario_named;
+use crm_contract::ports::GuestFault;
 
 use crate::lines::line_of;
 use crate::{Fixture, spec};
@@ -87,13 +88,13 @@ pub(crate) struct Found {
     pub at: String,
     pub what: String,
     pub rules: &'static [&'static str],
-    /// The host had no place for the run: that says nothing about the connector.
-    pub busy: bool,
+    /// The guest did not end by itself.
+    pub stopped: Option<GuestFault>,
 }
 
 impl Found {
     pub(crate) fn new(at: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { at: at.into(), what: what.into(), rules: &[], busy: false }
+        Self { at: at.into(), what: what.into(), rules: &[], stopped: None }
     }
 
     pub(crate) fn ruled(at: impl Into<String>, what: impl Into<String>, rules: &'static [&'static str]) -> Self {

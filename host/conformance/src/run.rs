@@ -50,7 +50,7 @@ impl Run<'_> {
             Err(fault) => {
                 let rules: &[&str] = if matches!(fault, GuestFault::Trapped(_)) { &["S28"] } else { &[] };
                 let stopped = Found::ruled("", format!("the guest was stopped: {fault}"), rules);
-                wrong.push(Found { busy: fault == GuestFault::Busy, ..stopped });
+                wrong.push(Found { stopped: Some(fault), ..stopped });
             }
             Ok(answer) => match shown(&answer) {
                 Err(error) => wrong.push(Found::new("", format!("{error:#}"))),

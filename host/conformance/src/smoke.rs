@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crm_catalog::section::PackedFixture;
-use crm_contract::ports::{Digest, Guests};
+use crm_contract::ports::{Digest, GuestFault, Guests};
 
 use crate::failure::Failure;
 use crate::packed::unpacked;
@@ -84,10 +84,14 @@ impl Suite {
             let read = unpacked(std::slice::from_ref(packed));
             let mut failures = read.bad;
             for fixture in &read.good {
-                let found = self.play(digest, &manifest, fixture).await;
-                if found.iter().any(|found| found.busy) {
+                let mut found = self.play(digest, &manifest, fixture).await;
+                // Says nothing about the connector.
+                if found.iter().any(|found| found.stopped == Some(GuestFault::Busy)) {
                     return Err(SmokeError::Busy);
                 }
+                // First what everything else follows from, and nothing twice.
+                found.sort_by_key(|found| found.stopped.is_none());
+                found.dedup();
                 failures.extend(found.into_iter().map(|found| Failure::of_fixture(fixture, found)));
             }
             if self.engine().manifest(digest).is_none() {

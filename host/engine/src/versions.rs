@@ -46,8 +46,7 @@ impl LoadError {
             }
             Self::Scan(ScanFault::MissingExport { .. }) => ProofStage::Exports,
             Self::Scan(_) => ProofStage::Structure,
-            // A worker gets its CPU time only where the machine has some to spare: within its wall time it was the machine that had none.
-            Self::Compile(CompileFault::Worker(_) | CompileFault::OutOfTime { .. }) => ProofStage::Host,
+            Self::Compile(CompileFault::Worker(_)) => ProofStage::Host,
             Self::Compile(_) => ProofStage::Compile,
             Self::ImportShape(_) => ProofStage::Imports,
             Self::ExportShape(_) => ProofStage::Exports,
@@ -56,10 +55,15 @@ impl LoadError {
             Self::Host(_) => ProofStage::Host,
         }
     }
+
+    /// The same file may do better another time. So may one that had too little of the machine: the worker stands back for syncs.
+    fn is_hosts_fault(&self) -> bool {
+        self.stage() == ProofStage::Host || matches!(self, Self::Compile(CompileFault::OutOfTime { .. }))
+    }
 }
 
 impl From<LoadError> for Refused {
     fn from(error: LoadError) -> Self {
-        Self::at(error.stage(), error.to_string())
+        Self { stage: error.stage(), why: error.to_string(), hosts_fault: error.is_hosts_fault() }
     }
 }

@@ -13,7 +13,7 @@ mod registry;
 mod twin;
 mod witness;
 
-pub use artefacts::{connector, connectors_dir, host_bin, profile_dir, target_dir, twin_bin};
+pub use artefacts::{connector, connectors_dir, host_bin, profile_dir, some_connector, target_dir, twin_bin};
 pub use client::{Answer, Client};
 pub use command::run_logged;
 pub use host::{HostOptions, HostProcess, Key, create_operator_key, create_organization};

@@ -22,7 +22,6 @@ use crate::author::{runtime, say};
 const WAITING: u8 = 2;
 
 pub(crate) fn run(command: OperateCommand) -> Result<ExitCode> {
-    // One request after another: a single thread does.
     runtime()?.block_on(async {
         match command {
             OperateCommand::Install(args) => install::run(&args).await,

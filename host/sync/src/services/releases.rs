@@ -20,8 +20,8 @@ use crm_contract::ports::Digest;
 use crm_store::model::{Kind, RecordKey};
 use serde::{Deserialize, Serialize};
 
-use super::records::{self, Document, Versioned};
 use super::ServiceError;
+use super::records::{self, Document, Versioned};
 use crate::context::Context;
 
 pub use boot::{Started, start};
@@ -162,9 +162,7 @@ fn line_id(connector: &str) -> String {
 /// A connector's line; an empty one where nothing was ever active.
 async fn line(context: &Context, connector: &str) -> Result<Versioned<Line>, ServiceError> {
     match records::load::<Line>(context, "", &line_id(connector)).await {
-        Err(ServiceError::NotFound(_)) => {
-            Ok(Versioned { value: Line { connector: connector.to_owned(), ..Line::default() }, version: 0 })
-        }
+        Err(ServiceError::NotFound(_)) => Ok(Versioned { value: Line { connector: connector.to_owned(), ..Line::default() }, version: 0 }),
         found => found,
     }
 }

@@ -59,6 +59,10 @@ pub(crate) struct ServeArgs {
     /// A minisign public key whose signatures on connector files are trusted: `NAME=RW...`. Once for each key.
     #[arg(long, env = "CRM_HOST_TRUSTED_KEYS", value_delimiter = ',', value_name = "NAME=KEY")]
     pub(crate) trusted_key: Vec<TrustedKey>,
+    /// Syncs of a connector, the ones done last, that a new version is run on before it may become active: nothing is sent, and a
+    /// version that would have sent something else waits for approval. 0 = none.
+    #[arg(long, env = "CRM_HOST_REPLAY_GATE", default_value_t = 200)]
+    pub(crate) replay_gate: u32,
     /// Which connector files must be signed by a trusted key.
     #[arg(long, env = "CRM_HOST_REQUIRE_SIGNATURES", value_enum, default_value_t = RequireSignatures::Remote)]
     pub(crate) require_signatures: RequireSignatures,

@@ -50,7 +50,8 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let address = listener.local_addr().context("the listening address is unknown")?;
     let shelf = wire::open_shelf(&args, engine.clone())?;
     // What the operator sets for connectors is held against their manifests, so they are loaded first.
-    let early = Context::new(store.clone(), engine.clone(), egress.clone(), clock.clone(), Config::default()).with_releases(shelf.clone());
+    let early =
+        Context::new(store.clone(), engine.clone(), egress.clone(), clock.clone(), self::config(&args)).with_releases(shelf.clone());
     let folder = connectors(&args, &early).await?;
     let manifests: Vec<_> = engine.loaded().into_iter().map(|(_, manifest)| manifest).collect();
     let config = Config {
@@ -156,7 +157,8 @@ fn public_url(args: &ServeArgs, address: std::net::SocketAddr) -> Result<Option<
 }
 
 fn config(args: &ServeArgs) -> Config {
-    let mut config = Config { workers: args.workers.max(1), audit_days: args.keep_audit_days, ..Config::default() };
+    let mut config =
+        Config { workers: args.workers.max(1), audit_days: args.keep_audit_days, replay_gate: args.replay_gate, ..Config::default() };
     if !args.retry_schedule.is_empty() {
         config.retry_schedule_s.clone_from(&args.retry_schedule);
     }

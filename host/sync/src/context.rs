@@ -56,6 +56,8 @@ pub struct Config {
     /// syncs waiting.
     pub webhook_workers: u32,
     pub breaker: BreakerConfig,
+    /// Syncs of a connector that a new version is run on before it may become active; 0 = none.
+    pub replay_gate: u32,
     /// Days that lines of the audit log are kept.
     pub audit_days: u32,
     /// Where merchants' browsers reach this host, such as `https://crm.example.com`: vendors send them back there. Without a final slash.
@@ -88,6 +90,7 @@ impl Default for Config {
             webhook_schedule_s: vec![0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
             webhook_workers: 128,
             breaker: BreakerConfig { window: 20, failures: 15, open_s: 30, max_open_s: 600 },
+            replay_gate: u32::try_from(crate::replay::MOST).unwrap_or(u32::MAX),
             audit_days: 400,
             public_url: None,
             operator: Arc::default(),

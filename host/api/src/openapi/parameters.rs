@@ -31,6 +31,8 @@ fn known(name: &str, path: &str) -> Option<(Value, &'static str, Value)> {
         "campaign" => id("Id of a campaign", "cmp_01kbw9mzv8e4w2xq3n5r7t9y1a"),
         "affiliate" => id("Id of an affiliate", "aff_01kbw9mzv8e4w2xq3n5r7t9y1a"),
         "event_type" => Some((json!({ "type": "string", "enum": events() }), "Only events of this type", json!("sync.failed"))),
+        "sync" => id("Id of the sync", "job_01kbw9mzv8e4w2xq3n5r7t9y1a"),
+        "organization" => id("Id of the organization", "org_01kbw9mzv8e4w2xq3n5r7t9y1a"),
         "picker" => Some((json!({ "type": "string", "pattern": ID }), "Name of one of the connector's pickers", json!("list"))),
         "slug" if path.starts_with("/v1/affiliates") => {
             Some((json!({ "type": "string" }), "A referral slug, in any spelling", json!("zoe-darc")))

@@ -11,6 +11,7 @@ mod invites;
 mod keys;
 mod oauth;
 mod people;
+mod replays;
 mod syncs;
 mod system;
 mod versions;
@@ -91,6 +92,9 @@ pub(crate) fn all(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(versions::show_version, versions::remove_version))
         .routes(routes!(versions::approve_version))
         .routes(routes!(versions::activate_version))
+        .routes(routes!(replays::replay_sync))
+        .routes(routes!(replays::connector_journal))
+        .routes(routes!(replays::sync_journal))
         .routes(routes!(imports::get_import))
         .routes(routes!(imports::start_import))
         .routes(routes!(imports::cancel_import))

@@ -1,6 +1,7 @@
 //! Versions of connectors, as the operator sees them.
 
 use crm_catalog::diff::{Change, Direction};
+use crm_sync::replay::{Differs, Gate, Place};
 use crm_sync::services::releases::{
     CanaryView, ConnectorView, Ended, Installed, RefusedFile as KeptRefused, Source as KeptSource, Standing, Tally, Uninstalled as Gone,
     VersionView,
@@ -88,10 +89,50 @@ pub(crate) struct ConnectorVersion {
     by: Option<String>,
     installed: String,
     approval: Option<VersionApproval>,
+    /// Fixtures in the file that it was run on, and passed; 0 = it holds none.
+    fixtures: u64,
+    /// What it would have sent in the syncs that its connector did last; null = there was no active version to compare with.
+    replay: Option<ReplaySummary>,
     /// The version that it was compared with: the active one when it came in.
     compared_with: Option<String>,
     /// What it may do otherwise than that one, those that widen first.
     changes: Vec<VersionChange>,
+}
+
+/// The syncs done last, run again on a version without sending anything.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReplaySummary {
+    /// Syncs that were run again.
+    replayed: u32,
+    /// Of those: the same requests in the same order.
+    same: u32,
+    /// Of those: ended in another way than they had.
+    ended_otherwise: u32,
+    /// Not all that were asked for could be run again in time.
+    cut_short: bool,
+    /// What is different, most frequent first.
+    places: Vec<ReplayPlace>,
+    /// The newest syncs that differ: `GET .../replay` shows one in full.
+    different: Vec<ReplayDifference>,
+}
+
+/// One kind of difference.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReplayPlace {
+    /// The call; empty = the run as a whole.
+    call: String,
+    /// Such as `body at /tags/0`, `new call`, `no longer made`.
+    what: String,
+    /// In how many syncs.
+    syncs: u32,
+}
+
+/// One sync that differs.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReplayDifference {
+    organization: String,
+    sync: String,
+    words: String,
 }
 
 /// Who said yes, and when.
@@ -240,9 +281,26 @@ impl From<VersionView> for ConnectorVersion {
             signer: release.signer,
             by: said(release.by),
             installed: time(release.installed),
+            fixtures: release.fixtures,
+            replay: release.gate.map(Into::into),
             approval: release.approved.map(|yes| VersionApproval { by: yes.by, at: time(yes.at) }),
             compared_with: release.over,
             changes: changes.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Gate> for ReplaySummary {
+    fn from(gate: Gate) -> Self {
+        let place = |Place { call, what, syncs }| ReplayPlace { call, what, syncs };
+        let difference = |Differs { organization, sync, words }| ReplayDifference { organization, sync, words };
+        Self {
+            replayed: gate.replayed,
+            same: gate.same,
+            ended_otherwise: gate.ended_otherwise,
+            cut_short: gate.cut_short,
+            places: gate.places.into_iter().map(place).collect(),
+            different: gate.different.into_iter().map(difference).collect(),
         }
     }
 }

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::ServiceError;
 use super::records::{self, Document, Versioned};
 use crate::context::Context;
+use crate::replay::{Gate, Recorded, Replayed};
 
 pub use boot::{Started, start};
 pub use canary::Tally;
@@ -56,6 +57,12 @@ pub struct Release {
     pub over: Option<String>,
     /// The operator's key that said yes to what it may do more, and when.
     pub approved: Option<Approval>,
+    /// Fixtures in the file that it was run on, all of which it passed; 0 = it holds none.
+    #[serde(default)]
+    pub fixtures: u64,
+    /// How it did with the syncs done last; `None` = no version was active, or none is to be replayed.
+    #[serde(default)]
+    pub gate: Option<Gate>,
 }
 
 /// Somebody's yes.
@@ -165,6 +172,14 @@ async fn line(context: &Context, connector: &str) -> Result<Versioned<Line>, Ser
         Err(ServiceError::NotFound(_)) => Ok(Versioned { value: Line { connector: connector.to_owned(), ..Line::default() }, version: 0 }),
         found => found,
     }
+}
+
+/// The last recorded run of one sync, run again on a version, with every value: for the operator who asks what differs.
+pub async fn replay_sync(context: &Context, digest: &str, organization: &str, sync: &str) -> Result<(Recorded, Replayed), ServiceError> {
+    let release = get(context, digest).await?.value;
+    let digest = Digest(release.id);
+    context.shelf()?.wake(&digest, context.guests.as_ref()).await?;
+    crate::replay::of_sync(context, &digest, organization, sync).await
 }
 
 async fn releases(context: &Context) -> Result<Vec<Release>, ServiceError> {

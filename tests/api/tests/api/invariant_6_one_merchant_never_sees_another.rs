@@ -137,9 +137,12 @@ async fn invariant_6_another_organizations_ids_are_as_absent_as_unknown_ones() -
             let mut attempts: Vec<(String, String, Option<Value>, Option<Value>)> = Vec::new();
             if path.contains("{id}") {
                 let fill = |things: &Things| {
-                    things
-                        .of_path(path)
-                        .map(|t| path.replace("{id}", t).replace("{picker}", "list").replace("{connection}", &things.connection))
+                    things.of_path(path).map(|t| {
+                        path.replace("{id}", t)
+                            .replace("{picker}", "list")
+                            .replace("{sync}", &things.sync)
+                            .replace("{connection}", &things.connection)
+                    })
                 };
                 let (a, b) = (fill(&theirs).expect("a resource"), fill(&nobodys).expect("a resource"));
                 attempts.push((a, b, body(id, &theirs), body(id, &nobodys)));

@@ -3,11 +3,12 @@
 
 use crm_catalog::diff;
 use crm_contract::ports::Digest;
-use crm_contract::versions::{ProofStage, Refused};
+use crm_contract::versions::{ProofStage, Proved, Refused};
 use crm_store::StoreError;
 
 use super::{Release, ReleaseState, Source, line, number, refused, swap, uninstall};
 use crate::context::Context;
+use crate::replay::{self, Gate};
 use crate::services::records::{self, Versioned};
 use crate::services::{ServiceError, audit};
 
@@ -32,8 +33,8 @@ pub struct Installed {
     pub known: bool,
 }
 
-/// Brings a file in. A version that may do no more than the active one (or is the first of its connector) becomes active at once; one that
-/// may do more waits for [`super::approve`]. A number below the active version's is kept ready and never made active by itself. The same
+/// Brings a file in. A version that may do no more than the active one and would have sent the same in the syncs done last (or is the first
+/// of its connector) becomes active at once; one that may do more, or does it otherwise, waits for [`super::approve`]. A number below the active version's is kept ready and never made active by itself. The same
 /// file again is no error and changes nothing.
 ///
 /// # Errors
@@ -96,6 +97,7 @@ async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<
     }
     let loaded_before = context.guests.manifest(digest).is_some();
     let proved = shelf.versions.prove(intake.file.clone()).await?;
+    let gate = replayed(context, &proved).await?;
     let _turn = shelf.turn().await;
     // The same file may have come twice at once.
     if let Some(known) = known(context, digest).await? {
@@ -120,7 +122,8 @@ async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<
         return Err(No::at("number", ServiceError::conflict("version_taken", message)));
     }
     let over = current.value.active.as_ref().and_then(|id| context.guests.manifest(&Digest(id.clone())));
-    let waits = over.as_ref().is_some_and(|over| diff::widens(&diff::diff(over, &proved.manifest)));
+    let wider = over.as_ref().is_some_and(|over| diff::widens(&diff::diff(over, &proved.manifest)));
+    let waits = wider || gate.as_ref().is_some_and(|gate| !gate.is_clear() || gate.cut_short);
     let older = over.as_ref().is_some_and(|over| is_older(&connector.version, &over.connector.version));
     let release = Release {
         id: digest.0.clone(),
@@ -134,6 +137,8 @@ async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<
         state: if waits { ReleaseState::WaitingForApproval } else { ReleaseState::Ready },
         over: current.value.active.clone(),
         approved: None,
+        fixtures: proved.fixtures as u64,
+        gate,
     };
     let active = intake.activate && !waits && !older;
     shelf.keep(digest, &intake.file).await?;
@@ -151,6 +156,16 @@ async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<
     }
     tracing::info!(connector = release.connector, version = release.version, digest = release.id, active, waits, "connector installed");
     Ok(Installed { release, active, known: false })
+}
+
+/// What the version would do differently with the syncs that its connector did last. Nothing where none is active yet.
+async fn replayed(context: &Context, proved: &Proved) -> Result<Option<Gate>, ServiceError> {
+    let connector = &proved.manifest.connector.slug;
+    let most = context.config.replay_gate as usize;
+    if most == 0 || context.guests.active(connector).is_none() {
+        return Ok(None);
+    }
+    replay::gate(context, connector, &proved.digest, most).await.map(Some)
 }
 
 async fn known(context: &Context, digest: &Digest) -> Result<Option<Installed>, ServiceError> {

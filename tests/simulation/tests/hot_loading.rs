@@ -1,18 +1,15 @@
 //! The host as its operator uses it: connectors come through the folder, the command and the API while syncs run, and while it is killed.
 
-mod stage;
-
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use crm_simulation::stage::{SLUG, Stage, version, wait, wider};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
-
-use crate::stage::{SLUG, Stage, version, wait, wider};
 
 const UNSIGNED: &[&str] = &["--require-signatures", "none"];
 
@@ -129,7 +126,7 @@ fn kill_nine_during_installs_leaves_the_old_version_or_the_new_one() -> Result<(
         let mut sending = stage.command(&["install", &file.display().to_string()])?;
         let mut sending = sending.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()?;
         // The point of the kill is what this test varies, not something it waits for.
-        std::thread::sleep(Duration::from_millis(rng.random_range(5..900)));
+        std::thread::sleep(Duration::from_millis(rng.random_range(5..350)));
         stage.host.kill9()?;
         sending.wait()?;
         stage.host.restart()?;

@@ -1,4 +1,5 @@
-//! A host as a process with a vendor's twin, an organization that is connected, an operator, and versions of a real connector to play with.
+//! No simulation: the host as a process with a vendor's twin, an organization that is connected, an operator, and versions of a real connector
+//! to play with. For tests and benches that look at the host from outside.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,11 +12,11 @@ use crm_test_support::{
 use serde_json::{Value, json};
 
 /// The connector whose versions come and go.
-pub(crate) const SLUG: &str = "ontraport";
+pub const SLUG: &str = "ontraport";
 
-pub(crate) struct Stage {
-    pub(crate) host: HostProcess,
-    pub(crate) twin: TwinProcess,
+pub struct Stage {
+    pub host: HostProcess,
+    pub twin: TwinProcess,
     /// As the merchant.
     key: String,
     operator: String,
@@ -24,9 +25,16 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    /// In a folder that the system chooses, such as a disk in memory.
+    ///
+    /// # Errors
+    /// When something of it is not built, or does not start.
+    pub fn set(flags: &[&str]) -> Result<Self> {
+        Self::set_in(tempfile::tempdir()?, flags)
+    }
+
     /// `flags` for the host besides the usual ones.
-    pub(crate) fn set(flags: &[&str]) -> Result<Self> {
-        let dir = tempfile::tempdir()?;
+    pub fn set_in(dir: tempfile::TempDir, flags: &[&str]) -> Result<Self> {
         let folder = dir.path().join("connectors");
         std::fs::create_dir(&folder)?;
         std::fs::write(folder.join("first.wasm"), version(0)?)?;
@@ -50,39 +58,39 @@ impl Stage {
         Ok(stage)
     }
 
-    pub(crate) fn merchant(&self) -> Client {
+    pub fn merchant(&self) -> Client {
         self.host.client().with_key(&self.key)
     }
 
-    pub(crate) fn operator(&self) -> Client {
+    pub fn operator(&self) -> Client {
         self.host.client().with_key(&self.operator)
     }
 
-    pub(crate) fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.dir.path().join("connectors")
     }
 
     /// A file beside the host's.
-    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+    pub fn file(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
         let path = self.dir.path().join(name);
         std::fs::write(&path, bytes)?;
         Ok(path)
     }
 
     /// `crm-host connector ...` against the host.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Command> {
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(host_bin()?);
         command.arg("connector").args(arguments).args(["--host", &self.host.base_url]);
         command.env("CRM_HOST_OPERATOR_KEY", &self.operator);
         Ok(command)
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Output> {
+    pub fn run(&self, arguments: &[&str]) -> Result<Output> {
         self.command(arguments)?.output().context("cannot run crm-host connector")
     }
 
     /// Installs a file and answers what the host said of it.
-    pub(crate) fn install(&self, file: &Path) -> Result<Value> {
+    pub fn install(&self, file: &Path) -> Result<Value> {
         let output = self.run(&["install", &file.display().to_string(), "--json"])?;
         let said = String::from_utf8_lossy(&output.stdout);
         let json: Value = serde_json::from_str(&said).with_context(|| format!("{said}{}", String::from_utf8_lossy(&output.stderr)))?;
@@ -91,7 +99,7 @@ impl Stage {
     }
 
     /// The active version's number.
-    pub(crate) fn active(&self) -> Result<String> {
+    pub fn active(&self) -> Result<String> {
         let all = self.operator().get(&format!("/v1/admin/connectors/{SLUG}"))?.good()?;
         let versions = all["versions"].as_array().context("versions")?;
         let active = versions.iter().find(|version| version["state"] == "active");
@@ -99,7 +107,7 @@ impl Stage {
     }
 
     /// Approves somebody new; nothing is waited for.
-    pub(crate) fn approve(&self, email: &str) -> Result<()> {
+    pub fn approve(&self, email: &str) -> Result<()> {
         let client = self.merchant();
         let made = client.post("/v1/affiliates", &json!({ "campaign": self.campaign, "email": email, "full": "Ann Lee" }))?.good()?;
         let id = made["id"].as_str().context("an id")?;
@@ -107,7 +115,7 @@ impl Stage {
     }
 
     /// Waits until no sync is open; answers how many succeeded.
-    pub(crate) fn settle(&self) -> Result<u64> {
+    pub fn settle(&self) -> Result<u64> {
         wait("the syncs to end", || {
             let counts = self.merchant().get("/v1/syncs/counts")?.good()?;
             let open: u64 = ["pending", "running", "waiting", "retrying"].iter().filter_map(|s| counts[s].as_u64()).sum();
@@ -118,7 +126,7 @@ impl Stage {
 }
 
 /// Asks again and again, since another process is waited for.
-pub(crate) fn wait<T>(what: &str, mut done: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+pub fn wait<T>(what: &str, mut done: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let start = Instant::now();
     loop {
         if let Some(value) = done()? {
@@ -132,12 +140,12 @@ pub(crate) fn wait<T>(what: &str, mut done: impl FnMut() -> Result<Option<T>>) -
 }
 
 /// The built connector under another number.
-pub(crate) fn version(number: u32) -> Result<Vec<u8>> {
+pub fn version(number: u32) -> Result<Vec<u8>> {
     changed(|manifest| numbered(manifest, number))
 }
 
 /// The same, and it asks for one more power.
-pub(crate) fn wider(number: u32) -> Result<Vec<u8>> {
+pub fn wider(number: u32) -> Result<Vec<u8>> {
     changed(|manifest| {
         let call =
             "[[calls]]\nname = \"more\"\ndoc = \"More.\"\nstages = [\"verify\"]\nmethod = \"GET\"\npath = \"/more\"\neffect = \"read\"\n";

@@ -54,10 +54,48 @@ pub(crate) enum ConnectorCommand {
     },
     /// Run one function for real, through the real egress, and print each call that it makes.
     Try(Box<TryArgs>),
+    /// Run recorded syncs again on a connector file, offline, and show what it would send differently. Ends with 1 if anything is.
+    Replay(ReplayArgs),
+    /// Make a fixture of one recorded sync, with invented identities.
+    Fixture(FixtureArgs),
     /// Print the rules and the reference of connector.toml (SPEC.md).
     Spec,
     #[command(flatten)]
     Operate(OperateCommand),
+}
+
+#[derive(Args)]
+pub(crate) struct ReplayArgs {
+    pub(crate) file: PathBuf,
+    /// Recorded runs, one JSON line each, as the operator's API hands them out. `-` = standard input.
+    #[arg(long)]
+    pub(crate) journal: PathBuf,
+    /// One JSON line a sync, with every difference, and one for all.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Allow it to import WASI.
+    #[arg(long)]
+    pub(crate) allow_wasi: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct FixtureArgs {
+    pub(crate) file: PathBuf,
+    /// Recorded runs, one JSON line each, as the operator's API hands them out. `-` = standard input.
+    #[arg(long)]
+    pub(crate) journal: PathBuf,
+    /// Which sync; its last recorded attempt is taken.
+    #[arg(long, value_name = "ID")]
+    pub(crate) sync: String,
+    /// The fixture's scenario. Nothing: the one that fits how the sync ends.
+    #[arg(long)]
+    pub(crate) scenario: Option<String>,
+    /// Folder that it is written into.
+    #[arg(long, value_name = "DIR", default_value = "fixtures")]
+    pub(crate) output: PathBuf,
+    /// Allow it to import WASI.
+    #[arg(long)]
+    pub(crate) allow_wasi: bool,
 }
 
 #[derive(Args)]

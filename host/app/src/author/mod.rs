@@ -5,10 +5,13 @@ mod args;
 mod attempt;
 mod check;
 mod credentials;
+mod fixture;
 mod inspect;
+mod journal;
 mod leaks;
 mod new;
 mod pack;
+mod replay;
 mod steps;
 
 use std::path::Path;
@@ -31,6 +34,8 @@ pub(crate) fn run(command: ConnectorCommand) -> Result<ExitCode> {
         ConnectorCommand::Pack { file, manifest, fixtures, output } => pack::run(&file, &manifest, fixtures.as_deref(), &output),
         ConnectorCommand::Check { file, fixtures, allow_wasi } => check::run(&file, fixtures.as_deref(), allow_wasi),
         ConnectorCommand::Try(args) => attempt::run(&args),
+        ConnectorCommand::Replay(args) => replay::run(&args),
+        ConnectorCommand::Fixture(args) => fixture::run(&args),
         ConnectorCommand::Spec => {
             say(crm_conformance::spec::TEXT.trim_end());
             Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use super::super::sample::{recorded, request};
 use super::*;
 
 fn replayed(calls: Vec<Compared>) -> Replayed {
-    Replayed { calls, ended: "done, created".into(), ends: "done, created".into(), fault: None, log: Vec::new() }
+    Replayed { calls, ended: "done, created".into(), ends: "done, created".into(), fault: None, log: Vec::new(), report: None }
 }
 
 fn changed(call: &str, ats: Vec<At>) -> Compared {

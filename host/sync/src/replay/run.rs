@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crm_catalog::model::{Manifest, Stage};
 use crm_contract::ports::{CredentialSource, Digest, Gateway, GuestFault, Guests, Mode, Scope};
-use crm_contract::types::{Answer, Ending, Error, Refusal, Told, Trouble};
+use crm_contract::types::{Answer, Ending, Error, Refusal, Report, Told, Trouble};
 use crm_store::model::Outcome;
 use serde::Serialize;
 
@@ -27,6 +27,8 @@ pub struct Replayed {
     pub fault: Option<GuestFault>,
     /// What the guest logged.
     pub log: Vec<String>,
+    /// What it reported now.
+    pub report: Option<Report>,
 }
 
 impl Replayed {
@@ -63,6 +65,10 @@ pub async fn replay(
     let outbound = Arc::new(Watched { inner: gateway.open(scope, Mode::Replay, tape.clone()), tape: tape.clone() });
     let answer = guests.call(digest, recorded.invocation.clone(), outbound, tape.clone()).await;
     let Left { made, credentials, log } = tape.end();
+    let report = match &answer {
+        Ok(Answer::Report(report)) => Some(report.clone()),
+        _ => None,
+    };
     let outcome = match answer {
         Err(fault @ (GuestFault::NotLoaded(_) | GuestFault::Busy)) => return Err(fault),
         Err(fault) => Outcome::Fault(fault),
@@ -74,7 +80,7 @@ pub async fn replay(
         _ => None,
     };
     let calls = compare::calls(manifest, &recorded.exchanges, &made);
-    Ok(Replayed { calls, ended: word(&recorded.outcome), ends: word(&outcome), fault, log })
+    Ok(Replayed { calls, ended: word(&recorded.outcome), ends: word(&outcome), fault, log, report })
 }
 
 /// The last recorded run of one sync on a version that is loaded, with every value: for the person who asks what differs.

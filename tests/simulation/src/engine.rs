@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use crm_catalog::model::Manifest;
 use crm_contract::ports::{Digest, GuestFault, GuestLog, Guests, Outbound};
-use crm_contract::types::{Answer, Invocation};
+use crm_contract::types::{Answer, Invocation, Request, Response, Unanswered};
 use crm_contract::versions::{ProofStage, Proved, Refused, Versions};
 use parking_lot::Mutex;
 
@@ -31,7 +31,8 @@ impl Life {
     }
 }
 
-/// An engine that knows versions by their manifests. A version whose number ends in `.666` traps in every run.
+/// An engine that knows versions by their manifests. A version whose number ends in `.666` traps in every run, one whose number ends in `.555`
+/// makes every call under another address.
 pub struct Engine {
     guests: Arc<dyn Guests>,
     life: Arc<Life>,
@@ -45,6 +46,17 @@ impl Engine {
     /// Whatever the version, `guests` do its work.
     pub fn over(guests: Arc<dyn Guests>, life: Arc<Life>) -> Self {
         Self { guests, life, loaded: Mutex::default(), active: Mutex::default(), ran: Mutex::default() }
+    }
+}
+
+/// A way out on which every contact has another address.
+struct Elsewhere(Arc<dyn Outbound>);
+
+#[async_trait]
+impl Outbound for Elsewhere {
+    async fn send(&self, mut request: Request) -> Result<Response, Unanswered> {
+        request.path.iter_mut().for_each(|pair| pair.value.push_str(".elsewhere"));
+        self.0.send(request).await
     }
 }
 
@@ -101,6 +113,7 @@ impl Guests for Engine {
         if version.ends_with(".666") {
             return Err(GuestFault::Trapped("it panicked".into()));
         }
+        let outbound: Arc<dyn Outbound> = if version.ends_with(".555") { Arc::new(Elsewhere(outbound)) } else { outbound };
         self.guests.call(digest, invocation, outbound, log).await
     }
 

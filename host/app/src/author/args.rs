@@ -64,12 +64,28 @@ pub(crate) enum ConnectorCommand {
     Operate(OperateCommand),
 }
 
+/// Where recorded runs come from: a file, or a running host.
+#[derive(Args)]
+pub(crate) struct JournalArgs {
+    /// File of recorded runs, one JSON line each, as a host hands them out. `-` = standard input.
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Ask this host for them; `http://` on this machine only.
+    #[arg(long = "host", id = "url", value_name = "URL")]
+    pub(crate) host: Option<String>,
+    /// Key of the operator (`rk_op_...`) for the host. Better in the environment.
+    #[arg(long, env = "CRM_HOST_OPERATOR_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+}
+
 #[derive(Args)]
 pub(crate) struct ReplayArgs {
     pub(crate) file: PathBuf,
-    /// Recorded runs, one JSON line each, as the operator's API hands them out. `-` = standard input.
-    #[arg(long)]
-    pub(crate) journal: PathBuf,
+    #[command(flatten)]
+    pub(crate) from: JournalArgs,
+    /// Syncs that are asked of a host, the newest first.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) most: u32,
     /// One JSON line a sync, with every difference, and one for all.
     #[arg(long)]
     pub(crate) json: bool,
@@ -81,9 +97,11 @@ pub(crate) struct ReplayArgs {
 #[derive(Args)]
 pub(crate) struct FixtureArgs {
     pub(crate) file: PathBuf,
-    /// Recorded runs, one JSON line each, as the operator's API hands them out. `-` = standard input.
-    #[arg(long)]
-    pub(crate) journal: PathBuf,
+    #[command(flatten)]
+    pub(crate) from: JournalArgs,
+    /// The organization whose sync it is; needed to ask a host.
+    #[arg(long, value_name = "ID")]
+    pub(crate) organization: Option<String>,
     /// Which sync; its last recorded attempt is taken.
     #[arg(long, value_name = "ID")]
     pub(crate) sync: String,

@@ -17,15 +17,24 @@ use super::{File, note, runtime};
 
 pub(super) fn run(args: &FixtureArgs) -> Result<ExitCode> {
     let file = File::read(&args.file)?;
-    let runs = journal::read(&args.journal)?;
+    runtime()?.block_on(found(args, file))
+}
+
+async fn found(args: &FixtureArgs, file: File) -> Result<ExitCode> {
+    let organization = match (&args.organization, &args.from.journal) {
+        (Some(id), _) => id.as_str(),
+        (None, Some(_)) => "",
+        (None, None) => bail!("--organization says whose sync it is: a host is asked with it"),
+    };
+    let (runs, all) = journal::read(&args.from, &format!("/v1/admin/organizations/{organization}/syncs/{}/journal", args.sync)).await?;
     let of = |run: &&Recorded| run.sync == args.sync;
     let Some(run) = runs.iter().filter(of).max_by_key(|run| run.attempt) else {
-        bail!("{} holds no run of {}, among {} in all", args.journal.display(), args.sync, runs.len());
+        bail!("{all} holds no run of {}, among {} in all", args.sync, runs.len());
     };
     if run.connector != file.manifest.connector.slug {
         bail!("{} ran on the connector {}; {} is {}", run.sync, run.connector, file.shown, file.manifest.connector.slug);
     }
-    runtime()?.block_on(made(args, file, run))
+    made(args, file, run).await
 }
 
 async fn made(args: &FixtureArgs, file: File, run: &Recorded) -> Result<ExitCode> {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use crm_catalog::model::Manifest;
 use crm_contract::ports::{Digest, Guests as _};
@@ -16,10 +16,24 @@ use crm_engine::Engine;
 use crm_sync::replay::{NoCredentials, Recorded, Replayed, read_lines, replay};
 
 use super::File;
+use super::args::JournalArgs;
+use crate::operate::{Host, HostArgs};
 use crate::wire::SystemClock;
 
-/// The runs of a file; `-` = of standard input.
-pub(super) fn read(path: &Path) -> Result<Vec<Recorded>> {
+/// The runs of a file (`-` = of standard input), or those that a host answers to `path`; and how to call where they are from.
+pub(super) async fn read(from: &JournalArgs, path: &str) -> Result<(Vec<Recorded>, String)> {
+    match (&from.journal, &from.host) {
+        (Some(file), _) => Ok((of_file(file)?, file.display().to_string())),
+        (None, Some(url)) => {
+            let key = from.key.clone().context("--key, or CRM_HOST_OPERATOR_KEY, is needed to ask a host")?;
+            let text = Host::new(&HostArgs { url: url.clone(), key, json: false })?.text(path).await?;
+            Ok((read_lines(&text).with_context(|| format!("what {url} answered"))?, url.clone()))
+        }
+        (None, None) => bail!("name a file of recorded runs with --journal, or a running host with --host"),
+    }
+}
+
+fn of_file(path: &Path) -> Result<Vec<Recorded>> {
     let shown = path.display();
     let mut text = String::new();
     if path == Path::new("-") {

@@ -16,23 +16,23 @@ const SHOWN: usize = 300;
 
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     let file = File::read(&args.file)?;
-    let slug = file.manifest.connector.slug.clone();
-    let (mut runs, all) = (journal::read(&args.journal)?, args.journal.display());
-    let lines = runs.len();
-    runs.retain(|run| run.connector == slug);
-    if runs.is_empty() {
-        bail!("{all} holds no run of the connector {slug}, among {lines} in all");
-    }
-    if runs.len() < lines {
-        note(&format!("{} runs of other connectors are passed over", lines - runs.len()));
-    }
-    runtime()?.block_on(replay(args, file, &runs))
+    runtime()?.block_on(replay(args, file))
 }
 
-async fn replay(args: &ReplayArgs, file: File, runs: &[Recorded]) -> Result<ExitCode> {
+async fn replay(args: &ReplayArgs, file: File) -> Result<ExitCode> {
+    let slug = file.manifest.connector.slug.clone();
+    let (mut runs, all) = journal::read(&args.from, &format!("/v1/admin/connectors/{slug}/journal?most={}", args.most)).await?;
+    let read = runs.len();
+    runs.retain(|run| run.connector == slug);
+    if runs.is_empty() {
+        bail!("{all} holds no run of the connector {slug}, among {read} in all");
+    }
+    if runs.len() < read {
+        note(&format!("{} runs of other connectors are passed over", read - runs.len()));
+    }
     let stage = Stage::of(file, args.allow_wasi).await?;
     let mut same = 0;
-    for run in runs {
+    for run in &runs {
         let replayed = stage.replay(run).await?;
         same += usize::from(replayed.is_same());
         if args.json {

@@ -16,9 +16,11 @@ const CONNECT: Duration = Duration::from_secs(10);
 const TOTAL: Duration = Duration::from_secs(600);
 /// An answer is a page of a list at most.
 const MOST: usize = 8 << 20;
+/// A journal file of some thousand syncs.
+const MOST_TEXT: usize = 256 << 20;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-pub(super) struct Host {
+pub(crate) struct Host {
     http: reqwest::Client,
     base: String,
     key: HeaderValue,
@@ -38,7 +40,7 @@ impl Answer {
 }
 
 impl Host {
-    pub(super) fn new(args: &HostArgs) -> Result<Self> {
+    pub(crate) fn new(args: &HostArgs) -> Result<Self> {
         let shown = &args.url;
         let url: Url = args.url.parse().with_context(|| format!("--host {shown} is no address: write https://HOST"))?;
         let here = match url.host() {
@@ -78,7 +80,22 @@ impl Host {
         self.send(Method::POST, path, headers, body).await
     }
 
+    /// An answer that is text, such as a journal file.
+    pub(crate) async fn text(&self, path: &str) -> Result<String> {
+        let (status, text) = self.fetch(Method::GET, path, HeaderMap::new(), Vec::new(), MOST_TEXT).await?;
+        if !(200..300).contains(&status) {
+            let answer = Answer { status, json: serde_json::from_slice(&text).unwrap_or(Value::Null) };
+            bail!("{}", super::words::refused(&answer));
+        }
+        String::from_utf8(text).context("the host's answer is no text")
+    }
+
     async fn send(&self, method: Method, path: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer> {
+        let (status, text) = self.fetch(method, path, headers, body, MOST).await?;
+        Ok(Answer { status, json: serde_json::from_slice(&text).unwrap_or(Value::Null) })
+    }
+
+    async fn fetch(&self, method: Method, path: &str, headers: HeaderMap, body: Vec<u8>, most: usize) -> Result<(u16, Vec<u8>)> {
         let url = format!("{}{path}", self.base);
         let failed = |error: reqwest::Error| anyhow::Error::new(error.without_url()).context(format!("{} cannot be reached", self.base));
         let request = self.http.request(method, &url).header(AUTHORIZATION, self.key.clone()).headers(headers);
@@ -91,11 +108,11 @@ impl Host {
         let mut text = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             text.extend_from_slice(&chunk);
-            if text.len() > MOST {
-                bail!("{url} answers more than {MOST} bytes: that is no crm-host");
+            if text.len() > most {
+                bail!("{url} answers more than {most} bytes");
             }
         }
-        Ok(Answer { status: status.as_u16(), json: serde_json::from_slice(&text).unwrap_or(Value::Null) })
+        Ok((status.as_u16(), text))
     }
 }
 

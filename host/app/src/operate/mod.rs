@@ -14,7 +14,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-pub(crate) use args::OperateCommand;
+pub(crate) use args::{HostArgs, OperateCommand};
+pub(crate) use client::Host;
 
 use crate::author::{runtime, say};
 

@@ -159,7 +159,7 @@ fn a_journal_line_is_read_back_holds_no_secret_and_is_found_in_its_organization_
         let run = recorded(&world.context, "acme", 1).await.expect("recorded").remove(0);
         let line = journal::of_sync(&world.context, ORGANIZATION, &run.sync).await.expect("read");
         assert!(line.ends_with('\n') && !line.contains("s3cret"));
-        assert_eq!(crm_sync::replay::read_lines(&line).expect("read"), [run.clone()]);
+        assert_eq!(crm_sync::replay::read_lines(&line).expect("read"), vec![run.clone()]);
         let elsewhere = journal::of_sync(&world.context, "org_other", &run.sync).await;
         assert_eq!(elsewhere, Err(ServiceError::NotFound("sync")));
         let audit = world.context.store.page(ORGANIZATION, Kind::Audit, None, 10).await.expect("read");

@@ -9,7 +9,7 @@ use crate::workspace::{Workspace, run as run_command};
 
 #[derive(Args)]
 pub(crate) struct Flags {
-    /// engine, sandbox-tax, durable-syncs, enqueue, import, limiter or swaps
+    /// engine, sandbox-tax, durable-syncs, enqueue, import, limiter, start or swaps
     name: String,
     /// Passed on to the bench
     #[arg(last = true)]
@@ -45,6 +45,8 @@ const BENCHES: &[Bench] = &[
     Bench { name: "limiter", cargo: &["run", "-p", "crm-bench", "--bin", "limiter"], needs_product: true, guests: &[] },
     // A million rows into the host as a process, killed twice: arguments are the number of rows and a seed.
     Bench { name: "import", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "import"], needs_product: true, guests: &[] },
+    // An argument is the number of starts.
+    Bench { name: "start", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "start"], needs_product: true, guests: &[] },
     // Ratios within one run of the host as it is built here; an argument is the number of rounds.
     Bench { name: "swaps", cargo: &["run", "-p", "crm-bench", "--bin", "swaps"], needs_product: true, guests: &[] },
 ];
@@ -64,7 +66,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
     }
     // Benches that look at the host from outside, and how it is built for them.
     let host: Option<&[&str]> = match bench.name {
-        "import" => Some(&["build", "--release", "-p", "crm-app"]),
+        "import" | "start" => Some(&["build", "--release", "-p", "crm-app"]),
         "swaps" => Some(&["build", "--workspace", "--features", "crm-app/dev-endpoints", "--bin", "crm-host", "--bin", "crm-twin"]),
         _ => None,
     };

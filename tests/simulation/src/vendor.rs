@@ -196,8 +196,8 @@ impl Outbound for Way {
         let behaviour = self.vendor.behaviour.lock().clone();
         let key = StepKey { call: request.call.clone(), hash: email.clone(), occurrence: 0 };
         let good = |status| Response { status, body: b"ok".to_vec(), ..Response::default() };
-        let shown =
-            ShownRequest { method: "POST".into(), url: format!("https://acme.example/{}", request.call), headers: vec![], body: None };
+        let url = format!("https://acme.example/contacts/{email}/{}", request.call);
+        let shown = ShownRequest { method: "POST".into(), url, headers: vec![], body: None };
         let record = |response: Response, reused| StepRecord {
             key: key.clone(),
             effect: Effect::Idempotent,

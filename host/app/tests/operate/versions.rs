@@ -88,7 +88,7 @@ fn an_uninstall_is_forced_only_when_that_is_said() {
     let used = json!({ "title": "The state of things forbids it", "code": "connector_in_use", "detail": "2 connection(s) use acme" });
     let server = server(vec![
         ("DELETE /v1/admin/connectors/acme", 409, used),
-        ("DELETE /v1/admin/connectors/acme?force=true", 200, json!({ "versions": 2, "parked": 2 })),
+        ("DELETE /v1/admin/connectors/acme?force=true", 200, json!({ "versions": 2, "parked_connections": 2 })),
     ]);
     assert!(ends(&run(&["uninstall", "acme", "--host", &server.url]), 1).contains("2 connection(s) use acme"));
     let forced = ends(&run(&["uninstall", "acme", "--force", "--host", &server.url]), 0);

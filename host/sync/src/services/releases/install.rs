@@ -52,6 +52,9 @@ pub async fn install(context: &Context, intake: Intake) -> Result<Installed, Ser
     }
 }
 
+/// Bytes that a gate may have in a version's record, which holds 8 KiB in all.
+const GATE_BYTES: usize = 5 * 1024;
+
 /// Why a file was not taken, and which check said so; no check did where it is not the file's fault.
 struct No {
     stage: Option<&'static str>,
@@ -165,7 +168,17 @@ async fn replayed(context: &Context, proved: &Proved) -> Result<Option<Gate>, Se
     if most == 0 || context.guests.active(connector).is_none() {
         return Ok(None);
     }
-    replay::gate(context, connector, &proved.digest, most).await.map(Some)
+    replay::gate(context, connector, &proved.digest, most).await.map(bounded).map(Some)
+}
+
+/// The gate in at most so many bytes: what is most frequent, and newest, stays. Counts stay whole.
+fn bounded(mut gate: Gate) -> Gate {
+    while serde_json::to_string(&gate).is_ok_and(|json| json.len() > GATE_BYTES) {
+        if gate.different.pop().is_none() && gate.places.pop().is_none() {
+            break;
+        }
+    }
+    gate
 }
 
 async fn known(context: &Context, digest: &Digest) -> Result<Option<Installed>, ServiceError> {
@@ -183,5 +196,24 @@ fn is_older(new: &str, active: &str) -> bool {
         (Ok(new), Ok(active)) => new < active,
         // The catalog lets no other numbers in.
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::{Differs, Place};
+
+    #[test]
+    fn a_gate_that_is_too_long_loses_its_examples_first_and_never_its_counts() {
+        let place = |n: usize| Place { call: "c".repeat(60), what: format!("{n:0>180}"), syncs: 9 };
+        let differs = |n: usize| Differs { organization: format!("org_{n:026}"), sync: format!("job_{n:026}"), words: "w".repeat(420) };
+        let places: Vec<Place> = (0..16).map(place).collect();
+        let gate = Gate { replayed: 200, same: 1, places: places.clone(), different: (0..6).map(differs).collect(), ..Gate::default() };
+        let cut = bounded(gate.clone());
+        assert!(serde_json::to_string(&cut).unwrap().len() <= GATE_BYTES);
+        assert!(cut.different.len() < 6 && cut.places == places && cut.replayed == 200, "{cut:?}");
+        let short = Gate { places: Vec::new(), different: vec![differs(1)], ..gate };
+        assert_eq!(bounded(short.clone()), short);
     }
 }

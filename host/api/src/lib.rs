@@ -36,7 +36,7 @@ pub use problem::{FieldProblem, ProblemBody, VendorProblem};
 pub use serve::{Serving, Shutdown, Timeouts, serve, serve_with};
 
 /// Routes that take a file as it arrives. They have longer time limits, and no `Idempotency-Key`: what they do is told apart otherwise.
-pub(crate) const UPLOADS: &[&str] = &["/v1/imports"];
+pub(crate) const UPLOADS: &[&str] = &["/v1/imports", "/v1/admin/connectors"];
 /// A list of people as a file: larger than JSON may be, and read as a whole.
 pub(crate) const LIST_PATH: &str = "/v1/invites/csv";
 
@@ -59,6 +59,8 @@ pub struct Limits {
     pub file_bytes: usize,
     /// Lists of people to invite, as CSV.
     pub list_bytes: usize,
+    /// Connector files.
+    pub connector_bytes: usize,
     /// A JSON body must be there within this; between two pieces of a file there may be at most this.
     pub body: Duration,
     /// A whole file must be there within this.
@@ -71,6 +73,7 @@ impl Default for Limits {
             json_bytes: 1024 * 1024,
             file_bytes: 2 * 1024 * 1024 * 1024,
             list_bytes: crm_sync::services::invites::FILE_BYTES,
+            connector_bytes: 4 * 1024 * 1024,
             body: Duration::from_secs(30),
             file_total: Duration::from_secs(6 * 60 * 60),
         }

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use crm_sync::services::releases::SignaturePolicy;
 
 use crate::author::ConnectorCommand;
 
@@ -22,7 +24,7 @@ pub(crate) enum Command {
     /// Work on a data folder while no host runs on it.
     #[command(subcommand)]
     Admin(AdminCommand),
-    /// Pack, look at, check and try connector files.
+    /// Pack, look at, check and try connector files; install them on a running host.
     #[command(subcommand)]
     Connector(ConnectorCommand),
     /// Internal: compiles one component from standard input under hard limits.
@@ -47,9 +49,23 @@ pub(crate) struct ServeArgs {
     /// Address of the API and the pages; port 0 lets the system choose.
     #[arg(long, env = "CRM_HOST_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// Folder of connector files (`*.wasm`), loaded at start.
+    /// Folder of connector files (`*.wasm`, with a signature `*.wasm.minisig` beside it where there is one): what is in it at the start
+    /// is installed, and what comes later too.
     #[arg(long, env = "CRM_HOST_CONNECTORS", default_value = "connectors")]
     pub(crate) connectors: PathBuf,
+    /// Seconds between two looks at the connectors folder; 0 = only at the start.
+    #[arg(long, env = "CRM_HOST_WATCH", default_value_t = 2)]
+    pub(crate) watch: u64,
+    /// A minisign public key whose signatures on connector files are trusted: `NAME=RW...`. Once for each key.
+    #[arg(long, env = "CRM_HOST_TRUSTED_KEYS", value_delimiter = ',', value_name = "NAME=KEY")]
+    pub(crate) trusted_key: Vec<TrustedKey>,
+    /// Syncs of a connector, the ones done last, that a new version is run on before it may become active: nothing is sent, and a
+    /// version that would have sent something else waits for approval. 0 = none.
+    #[arg(long, env = "CRM_HOST_REPLAY_GATE", default_value_t = 200)]
+    pub(crate) replay_gate: u32,
+    /// Which connector files must be signed by a trusted key.
+    #[arg(long, env = "CRM_HOST_REQUIRE_SIGNATURES", value_enum, default_value_t = RequireSignatures::Remote)]
+    pub(crate) require_signatures: RequireSignatures,
     /// Seconds to wait before attempt 2, 3, ...; the job fails when the list ends.
     #[arg(long, env = "CRM_HOST_RETRY_SCHEDULE", value_delimiter = ',')]
     pub(crate) retry_schedule: Vec<u32>,
@@ -96,6 +112,45 @@ pub(crate) struct ServeArgs {
     #[cfg(feature = "dev-endpoints")]
     #[arg(long)]
     pub(crate) dev_endpoint: Vec<String>,
+}
+
+/// A key by the name that the operator gives it.
+#[derive(Clone)]
+pub(crate) struct TrustedKey {
+    pub(crate) name: String,
+    pub(crate) key: String,
+}
+
+impl FromStr for TrustedKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, key) = text.split_once('=').ok_or("must be NAME=KEY, such as `release=RWQ...`")?;
+        if name.is_empty() || key.is_empty() {
+            return Err("must be NAME=KEY, such as `release=RWQ...`");
+        }
+        Ok(Self { name: name.to_owned(), key: key.to_owned() })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RequireSignatures {
+    /// All but those in the host's own folder.
+    Remote,
+    /// Those in the folder too.
+    All,
+    /// None.
+    None,
+}
+
+impl From<RequireSignatures> for SignaturePolicy {
+    fn from(required: RequireSignatures) -> Self {
+        match required {
+            RequireSignatures::Remote => Self::Remote,
+            RequireSignatures::All => Self::All,
+            RequireSignatures::None => Self::None,
+        }
+    }
 }
 
 #[derive(Subcommand)]

@@ -4,7 +4,9 @@
 mod admin;
 mod author;
 mod cli;
+mod folder;
 mod logging;
+mod operate;
 mod operator;
 mod retention;
 mod serve;

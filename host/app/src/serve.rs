@@ -2,8 +2,8 @@
 //! so that a supervisor starts it anew on what is on disk.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -15,6 +15,7 @@ use crm_store::sled_store::SledStore;
 use crm_sync::context::{Config, Context};
 use crm_sync::quota::Rate;
 use crm_sync::services::gate::{Gate, GateConfig};
+use crm_sync::services::releases;
 use crm_sync::worker::Workers;
 use crm_sync::worker::imports::Imports;
 use tokio::net::TcpListener;
@@ -22,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ServeArgs;
+use crate::folder::{self, Folder};
 use crate::wire::{self, SystemClock};
 
 /// `EX_TEMPFAIL`: start me again.
@@ -42,11 +44,15 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let store = wire::open_store(&args.data, &key)?;
     metrics::counter!("crm_attempts_interrupted_total").absolute(store.interrupted_at_open());
     let engine = wire::engine(&args.data.data, &key, &args.allow_wasi)?;
-    wire::load_connectors(&engine, &args.connectors).await?;
     let clock = Arc::new(SystemClock);
     let egress = Egress::new(egress_config(&args, clock.clone())?).context("egress cannot be started")?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr().context("the listening address is unknown")?;
+    let shelf = wire::open_shelf(&args, engine.clone())?;
+    // What the operator sets for connectors is held against their manifests, so they are loaded first.
+    let early =
+        Context::new(store.clone(), engine.clone(), egress.clone(), clock.clone(), self::config(&args)).with_releases(shelf.clone());
+    let folder = connectors(&args, &early).await?;
     let manifests: Vec<_> = engine.loaded().into_iter().map(|(_, manifest)| manifest).collect();
     let config = Config {
         public_url: public_url(&args, address)?,
@@ -54,14 +60,15 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         ..config(&args)
     };
     let spool = wire::open_spool(&args.data.data)?;
-    let context = Context::new(store.clone(), engine, egress.clone(), clock, config).with_spool(Arc::new(spool)).sending(egress);
+    let context =
+        Context::new(store.clone(), engine, egress.clone(), clock, config).with_spool(Arc::new(spool)).sending(egress).with_releases(shelf);
     let draining = Arc::new(AtomicBool::new(false));
     let gate = Arc::new(Gate::new(GateConfig { key: Rate::per_minute(args.api_rate), ..GateConfig::default() }));
     let render = Arc::new(move || metrics.render());
     let state = ApiState { ctx: context.clone(), gate: gate.clone(), metrics: render, draining: draining.clone() };
     let secure_cookies = args.secure_cookies || context.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     let pages = crm_web::router(crm_web::WebState { ctx: context.clone(), gate, secure_cookies });
-    let limits = crm_api::Limits { file_bytes: args.import_bytes, ..crm_api::Limits::default() };
+    let limits = crm_api::Limits { file_bytes: args.import_bytes, connector_bytes: wire::most_bytes(), ..crm_api::Limits::default() };
     let router = crm_api::router_with(state, limits).merge(pages);
     let stop = CancellationToken::new();
     let shutdown = Shutdown::on(stop.clone().cancelled_owned()).grace(Duration::from_secs(5));
@@ -71,6 +78,9 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let server = tokio::spawn(crm_api::serve_with(listener, router, serving, shutdown));
     let mut workers = Workers::start(context.clone());
     let keeper = tokio::spawn(crate::retention::keep(store.clone(), context.clone(), args.keep_days, stop.clone()));
+    let every = Duration::from_secs(args.watch);
+    let watcher =
+        (args.watch > 0).then(|| tokio::spawn(folder::watch(context.clone(), folder, every, wire::most_bytes() as u64, stop.clone())));
     announce(address)?;
 
     let broken = tokio::select! {
@@ -100,9 +110,26 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     stop.cancel();
     drop(tokio::time::timeout(Duration::from_secs(6), server).await);
     keeper.abort();
+    if let Some(watcher) = watcher {
+        watcher.abort();
+    }
     store.close().await.context("the store did not close cleanly; what was acknowledged is on disk")?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Loads the versions on record, and takes what lies in the folder.
+async fn connectors(args: &ServeArgs, context: &Context) -> Result<Arc<Mutex<Folder>>> {
+    let started = releases::start(context).await.context("the versions of connectors cannot be taken up")?;
+    tracing::info!(loaded = started.loaded, refused = started.refused, swept = started.swept, "connector versions");
+    let folder = Arc::new(Mutex::new(Folder::new(&args.connectors)));
+    if let Err(error) = folder::take(context, &folder, false, wire::most_bytes() as u64).await {
+        tracing::warn!("{error:#}; name another with --connectors");
+    }
+    if context.guests.loaded().is_empty() {
+        tracing::warn!(folder = %args.connectors.display(), "no connector is installed: put one into the folder, or `crm-host connector install` one");
+    }
+    Ok(folder)
 }
 
 /// One JSON line on standard output: for scripts that chose port 0.
@@ -130,7 +157,8 @@ fn public_url(args: &ServeArgs, address: std::net::SocketAddr) -> Result<Option<
 }
 
 fn config(args: &ServeArgs) -> Config {
-    let mut config = Config { workers: args.workers.max(1), audit_days: args.keep_audit_days, ..Config::default() };
+    let mut config =
+        Config { workers: args.workers.max(1), audit_days: args.keep_audit_days, replay_gate: args.replay_gate, ..Config::default() };
     if !args.retry_schedule.is_empty() {
         config.retry_schedule_s.clone_from(&args.retry_schedule);
     }

@@ -5,16 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use crm_catalog::model::Manifest;
+use crm_conformance::Proving;
 use crm_contract::ports::{Clock, Digest, Gateway, GuestFault, GuestLog, Guests, Journal, Mode, Outbound, Scope};
 use crm_contract::types::{Answer, Invocation, Request, Response, Unanswered};
 use crm_engine::{Compiler, Engine, EngineConfig, Limits};
 use crm_store::sled_store::{OpenOptions, SledStore};
 use crm_store::{FileSpool, MasterKey, SpaceGate, StoreError};
 
-use crate::cli::DataArgs;
+use crm_sync::services::releases::{Shelf, TrustRoots};
+
+use crate::cli::{DataArgs, ServeArgs, TrustedKey};
 
 /// The machine's clock.
 pub(crate) struct SystemClock;
@@ -127,33 +130,18 @@ fn child_compiler() -> Result<Compiler> {
     Ok(Compiler::Child { program, args: vec!["compile-worker".into()] })
 }
 
-/// Loads every `*.wasm` of a folder. A bad file is reported and left out: it must not keep the others from serving.
-pub(crate) async fn load_connectors(engine: &Arc<Engine>, folder: &Path) -> Result<usize> {
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("the connectors folder {} cannot be read; name another with --connectors", folder.display()))?;
-    let mut files: Vec<PathBuf> =
-        entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.extension().is_some_and(|x| x == "wasm")).collect();
-    files.sort();
-    if files.is_empty() {
-        bail!("the connectors folder {} holds no .wasm file", folder.display());
-    }
-    let mut loaded = 0;
-    for path in files {
-        let name = path.display().to_string();
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                tracing::error!(file = name, %error, "connector file cannot be read");
-                continue;
-            }
-        };
-        match engine.load(bytes).await {
-            Ok(digest) => {
-                tracing::info!(file = name, digest = digest.0, "connector loaded");
-                loaded += 1;
-            }
-            Err(error) => tracing::error!(file = name, %error, "connector refused"),
-        }
-    }
-    Ok(loaded)
+/// The files of versions that were brought in, and the engine that proves them.
+pub(crate) fn open_shelf(args: &ServeArgs, engine: Arc<Engine>) -> Result<Arc<Shelf>> {
+    let dir = args.data.data.join("versions");
+    let files =
+        FileSpool::open(&dir, SpaceGate::Standard).with_context(|| format!("the versions folder {} cannot be used", dir.display()))?;
+    let keys = args.trusted_key.iter().map(|TrustedKey { name, key }| (name.as_str(), key.as_str()));
+    let trust = TrustRoots::new(keys, args.require_signatures.into()).context("--trusted-key cannot be used")?;
+    let proving = Proving::over(engine).context("files of connectors cannot be proved")?;
+    Ok(Arc::new(Shelf::new(Arc::new(proving), Arc::new(files), trust, most_bytes())))
+}
+
+/// The largest connector file that is taken.
+pub(crate) fn most_bytes() -> usize {
+    Limits::default().scan.file_bytes
 }

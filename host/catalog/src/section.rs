@@ -1,10 +1,18 @@
-//! The manifest's place inside a component file: two custom sections at its top level. Works on bytes that it is handed;
-//! whether the rest of the component is sound is the engine's question.
+//! What travels inside a component file besides its code: custom sections at its top level, one for the manifest, one for the WIT version,
+//! and one for the fixtures ([`fixtures`]) if its author packed them. Works on bytes that it is handed; whether the rest of the component is
+//! sound is the engine's question.
+
+mod fixtures;
 
 use wasm_encoder::{CustomSection, Encode, Section};
 use wasmparser::BinaryReader;
 
 use crate::parse::MAX_MANIFEST_BYTES;
+
+pub use fixtures::{
+    FIXTURES_SECTION, MAX_FIXTURE_BYTES, MAX_FIXTURES, MAX_INFLATED_BYTES, MAX_PACKED_BYTES, PackedFixture, embed_fixtures, read_fixtures,
+    without_fixtures,
+};
 
 /// Custom section that holds the text of `connector.toml`.
 pub const MANIFEST_SECTION: &str = "rekomi:connector-manifest";
@@ -47,57 +55,85 @@ pub enum SectionError {
     NotText(&'static str),
     #[error("`{0}` is no WIT version: three numbers such as `0.1.0`")]
     BadVersion(String),
+    /// Whoever unpacked it would run out of memory.
+    #[error("the packed fixtures become more than {max} bytes when they are unpacked: pack fewer or shorter ones")]
+    Bomb { max: usize },
+    #[error("the section of fixtures cannot be unpacked ({0}): pack the connector anew")]
+    BadFixtures(String),
+    #[error("{found} fixtures; at most {max} are allowed")]
+    TooManyFixtures { found: usize, max: usize },
+    #[error("the fixture `{name}` has {size} bytes; at most {max} are allowed")]
+    LargeFixture { name: String, size: usize, max: usize },
+    #[error(
+        "{0:?} is no name of a fixture: `SCENARIO.json` or `SCENARIO.WORD.json`, lower-case letters, digits, `-` and `_`, each name once"
+    )]
+    FixtureName(String),
 }
 
-/// Puts manifest and WIT version into a component, replacing what an earlier call put there.
+/// Puts manifest and WIT version into a component, replacing what an earlier call put there. Fixtures that it packs stay.
 ///
 /// # Errors
 /// When the bytes are no component, or a text is too large or no version.
 pub fn embed(component: &[u8], manifest_text: &str, wit_version: &str) -> Result<Vec<u8>, SectionError> {
     within(MANIFEST_SECTION, manifest_text.len(), MAX_MANIFEST_BYTES)?;
     check_version(wit_version)?;
-    let mut out = Vec::with_capacity(component.len() + manifest_text.len() + 128);
+    replaced(component, &[(MANIFEST_SECTION, Some(manifest_text.as_bytes())), (WIT_SECTION, Some(wit_version.as_bytes()))])
+}
+
+/// The component with these sections anew at its end, whatever it held of them before. `None`: taken away.
+fn replaced(component: &[u8], sections: &[(&'static str, Option<&[u8]>)]) -> Result<Vec<u8>, SectionError> {
+    let more: usize = sections.iter().map(|(name, data)| name.len() + data.map_or(0, <[u8]>::len) + 16).sum();
+    let mut out = Vec::with_capacity(component.len() + more);
     out.extend_from_slice(header(component)?);
     for section in Sections::of(component)? {
         let section = section?;
-        if !matches!(section.custom_name(), Some(MANIFEST_SECTION | WIT_SECTION)) {
+        if !section.custom_name().is_some_and(|name| sections.iter().any(|(replaced, _)| *replaced == name)) {
             out.extend_from_slice(section.whole);
         }
     }
-    for (name, data) in [(MANIFEST_SECTION, manifest_text), (WIT_SECTION, wit_version)] {
-        let section = CustomSection { name: name.into(), data: data.as_bytes().into() };
-        out.push(section.id());
-        section.encode(&mut out);
+    for (name, data) in sections {
+        if let Some(data) = data {
+            let section = CustomSection { name: (*name).into(), data: (*data).into() };
+            out.push(section.id());
+            section.encode(&mut out);
+        }
     }
     Ok(out)
 }
 
-/// Reads both sections. Looks at the component's own sections only, never at those of modules or components inside it.
+/// Reads manifest and WIT version, and of the fixtures no more than that they are there once and within their size: unpacking is
+/// [`read_fixtures`]. Looks at the component's own sections only, never at those of modules or components inside it.
 ///
 /// # Errors
 /// When the bytes are no component, or a section is missing, repeated, too large or no text.
 pub fn read(component: &[u8]) -> Result<Embedded, SectionError> {
-    let (mut manifest, mut version) = (None, None);
+    let (mut manifest, mut version, mut fixtures) = (None, None, None);
     for section in Sections::of(component)? {
         let section = section?;
         match section.custom_name() {
-            Some(MANIFEST_SECTION) => take(&mut manifest, MANIFEST_SECTION, &section, MAX_MANIFEST_BYTES)?,
-            Some(WIT_SECTION) => take(&mut version, WIT_SECTION, &section, MAX_WIT_BYTES)?,
+            Some(MANIFEST_SECTION) => once(&mut manifest, MANIFEST_SECTION, &section, MAX_MANIFEST_BYTES)?,
+            Some(WIT_SECTION) => once(&mut version, WIT_SECTION, &section, MAX_WIT_BYTES)?,
+            Some(FIXTURES_SECTION) => once(&mut fixtures, FIXTURES_SECTION, &section, MAX_PACKED_BYTES)?,
             _ => {}
         }
     }
-    let wit_version = version.ok_or(SectionError::Missing(WIT_SECTION))?;
+    let manifest = manifest.map(|data| text(MANIFEST_SECTION, data)).transpose()?;
+    let wit_version = version.map(|data| text(WIT_SECTION, data)).transpose()?.ok_or(SectionError::Missing(WIT_SECTION))?;
     check_version(&wit_version)?;
     Ok(Embedded { manifest_text: manifest.ok_or(SectionError::Missing(MANIFEST_SECTION))?, wit_version })
 }
 
-fn take(slot: &mut Option<String>, name: &'static str, section: &TopSection<'_>, max: usize) -> Result<(), SectionError> {
+fn text(name: &'static str, data: &[u8]) -> Result<String, SectionError> {
+    Ok(std::str::from_utf8(data).map_err(|_| SectionError::NotText(name))?.to_owned())
+}
+
+fn once<'a>(slot: &mut Option<&'a [u8]>, name: &'static str, section: &TopSection<'a>, max: usize) -> Result<(), SectionError> {
     if slot.is_some() {
         return Err(SectionError::Repeated(name));
     }
     let data = section.custom_data();
     within(name, data.len(), max)?;
-    *slot = Some(std::str::from_utf8(data).map_err(|_| SectionError::NotText(name))?.to_owned());
+    *slot = Some(data);
     Ok(())
 }
 

@@ -5,10 +5,10 @@ use crm_catalog::model::Manifest;
 
 use crate::failure::Failure;
 
-/// Largest connector file, in bytes. The usual one has 150 to 200 kB; a host keeps dozens of them.
+/// Largest connector file without its fixtures, in bytes (rule S39). The usual one has 150 to 200 kB; a host keeps dozens of them.
 pub const MAX_BYTES: usize = 250_000;
 
-/// What is wrong with the file itself. `wasi`: an operator allows it to import WASI.
+/// What is wrong with the file itself, its fixtures left out. `wasi`: an operator allows it to import WASI.
 ///
 /// # Errors
 /// When the component cannot be read.
@@ -16,11 +16,11 @@ pub(crate) fn failures(component: &[u8], wasi: bool) -> Result<Vec<Failure>> {
     let mut failures = Vec::new();
     if component.len() > MAX_BYTES {
         let what = format!(
-            "the file has {} kB; at most {} kB: build for wasm32-unknown-unknown with opt-level \"s\", lto, panic \"abort\" and strip",
+            "the file has {} kB without its fixtures; at most {} kB: build for wasm32-unknown-unknown with opt-level \"s\", lto, panic \"abort\" and strip",
             component.len().div_ceil(1000),
             MAX_BYTES / 1000
         );
-        failures.push(Failure::of_file(None, what));
+        failures.push(Failure::of_file(Some("S39"), what));
     }
     let outline = crm_pack::outline(component)?;
     if !outline.wasi.is_empty() && !wasi {

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crm_catalog::scenarios::scenario_named;
+use crm_contract::ports::GuestFault;
 
 use crate::lines::line_of;
 use crate::{Fixture, spec};
@@ -87,11 +88,13 @@ pub(crate) struct Found {
     pub at: String,
     pub what: String,
     pub rules: &'static [&'static str],
+    /// The guest did not end by itself.
+    pub stopped: Option<GuestFault>,
 }
 
 impl Found {
     pub(crate) fn new(at: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { at: at.into(), what: what.into(), rules: &[] }
+        Self { at: at.into(), what: what.into(), rules: &[], stopped: None }
     }
 
     pub(crate) fn ruled(at: impl Into<String>, what: impl Into<String>, rules: &'static [&'static str]) -> Self {

@@ -1,7 +1,7 @@
 //! A fixture as it stands in `connectors/<slug>/fixtures/<scenario>.json`. Reads files; judges nothing but their form.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use crm_contract::types::Unanswered;
@@ -140,24 +140,35 @@ pub struct Fixtures {
 /// # Errors
 /// When the folder cannot be read. A file that cannot be used is among [`Fixtures::bad`].
 pub fn load(fixtures: &Path) -> anyhow::Result<Fixtures> {
+    let mut all = Fixtures::default();
+    for file in files(fixtures)? {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        all.add(&file, shortened(&file), text);
+    }
+    Ok(all)
+}
+
+impl Fixtures {
+    /// `shown` is the file as its reader knows it.
+    pub(crate) fn add(&mut self, file: &Path, shown: String, text: String) {
+        match read(file, &text) {
+            Ok(fixture) => self.good.push(Fixture { file: shown, text, ..fixture }),
+            Err((line, what)) => {
+                let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+                let scenario = stem.split('.').next().unwrap_or_default();
+                self.bad.push(Failure { file: Some(shown), line, ..Failure::of_scenario(scenario, what) });
+            }
+        }
+    }
+}
+
+/// Every `*.json` of a folder, by name.
+pub(crate) fn files(fixtures: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(fixtures).with_context(|| format!("the fixtures folder {} cannot be read", fixtures.display()))?;
     let mut files: Vec<_> = entries.collect::<Result<Vec<_>, _>>()?.into_iter().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
-    let mut all = Fixtures::default();
-    for file in files {
-        let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let shown = shortened(&file);
-        match read(&file, &text) {
-            Ok(fixture) => all.good.push(Fixture { file: shown, text, ..fixture }),
-            Err((line, what)) => {
-                let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-                let scenario = stem.split('.').next().unwrap_or_default();
-                all.bad.push(Failure { file: Some(shown), line, ..Failure::of_scenario(scenario, what) });
-            }
-        }
-    }
-    Ok(all)
+    Ok(files)
 }
 
 /// The way that the caller named, without the machine's part of it.

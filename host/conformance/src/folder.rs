@@ -7,6 +7,7 @@ use crm_catalog::model::Manifest;
 
 use crate::failure::Failure;
 use crate::fixture::{Fixture, load};
+use crate::packed;
 
 /// One connector on disk.
 pub struct Folder {
@@ -35,14 +36,20 @@ impl Folder {
         Ok(Self { slug, manifest, fixtures: fixtures.good, unreadable: fixtures.bad })
     }
 
-    /// A connector file, which holds its manifest, and the fixtures beside it.
+    /// A connector file, which holds its manifest, and the fixtures of a folder or, without one, those that it packs.
     ///
     /// # Errors
-    /// When the file is no connector file, or a fixture is malformed.
-    pub fn packed(bytes: &[u8], shown: &str, fixtures: &Path) -> anyhow::Result<Self> {
+    /// When the file is no connector file, or there are no fixtures.
+    pub fn packed(bytes: &[u8], shown: &str, fixtures: Option<&Path>) -> anyhow::Result<Self> {
         let embedded = crm_catalog::section::read(bytes).with_context(|| format!("{shown} is no connector file"))?;
         let manifest = parsed(&embedded.manifest_text, &format!("{shown} (connector.toml)"))?;
-        let fixtures = load(fixtures)?;
+        let fixtures = match fixtures {
+            Some(folder) => load(folder)?,
+            None => match crm_catalog::section::read_fixtures(bytes).with_context(|| shown.to_owned())? {
+                Some(packed) => packed::unpacked(&packed),
+                None => bail!("{shown} packs no fixtures: name their folder with --fixtures"),
+            },
+        };
         Ok(Self { slug: manifest.connector.slug.clone(), manifest, fixtures: fixtures.good, unreadable: fixtures.bad })
     }
 

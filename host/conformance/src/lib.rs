@@ -5,6 +5,8 @@
 //! query, headers, body. Egress itself makes them, in its replay mode: it checks all that it would check before sending, and
 //! sends nothing. Exchanges that are not used and calls that no exchange expects fail the scenario.
 //!
+//! Authors run the suite where connectors are made ([`Suite`]); a host runs a file's own fixtures before it lets the file in ([`Proving`]).
+//!
 //! This room must not reach a network, hold a real credential, or know any vendor.
 
 mod compare;
@@ -16,9 +18,12 @@ mod folder;
 mod host;
 mod lines;
 mod lint;
+mod packed;
 mod playback;
+mod proving;
 pub mod record;
 mod run;
+mod smoke;
 pub mod spec;
 mod suite;
 mod wire;
@@ -30,4 +35,7 @@ pub use facts::MAX_BYTES;
 pub use failure::{Failure, legend};
 pub use fixture::{Exchange, Fixture, Fixtures, Provenance, Step, load};
 pub use folder::{Folder, folders};
+pub use packed::gather;
+pub use proving::Proving;
+pub use smoke::{Smoke, SmokeError};
 pub use suite::{Suite, Verdict};

@@ -49,7 +49,8 @@ impl Run<'_> {
         match answer {
             Err(fault) => {
                 let rules: &[&str] = if matches!(fault, GuestFault::Trapped(_)) { &["S28"] } else { &[] };
-                wrong.push(Found::ruled("", format!("the guest was stopped: {fault}"), rules));
+                let stopped = Found::ruled("", format!("the guest was stopped: {fault}"), rules);
+                wrong.push(Found { stopped: Some(fault), ..stopped });
             }
             Ok(answer) => match shown(&answer) {
                 Err(error) => wrong.push(Found::new("", format!("{error:#}"))),

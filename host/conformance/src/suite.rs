@@ -36,7 +36,7 @@ pub struct Verdict {
     pub asked: usize,
     /// Scenarios that the manifest waives.
     pub waived: usize,
-    /// Size of the component in bytes.
+    /// Size of the component without its fixtures, in bytes.
     pub bytes: usize,
     pub failures: Vec<Failure>,
     /// What a reviewer would ask about; no failures.
@@ -83,16 +83,17 @@ impl Suite {
     /// When the component holds another manifest than the folder, or cannot be read at all.
     pub async fn check(&self, folder: &Folder, component: Vec<u8>, wasi: bool) -> anyhow::Result<Verdict> {
         let missing = gaps(folder);
+        let bare = crm_catalog::section::without_fixtures(&component)?;
         let mut verdict = Verdict {
             slug: folder.slug.clone(),
-            bytes: component.len(),
+            bytes: bare.len(),
             waived: folder.manifest.waived.len(),
             asked: folder.fixtures.len() + missing.len() + folder.unreadable.len(),
             remarks: lint::remarks(&folder.manifest),
-            failures: facts::failures(&component, wasi)?,
+            failures: facts::failures(&bare, wasi)?,
             ..Verdict::default()
         };
-        verdict.remarks.extend(facts::hosts_in_code(&component, &folder.manifest));
+        verdict.remarks.extend(facts::hosts_in_code(&bare, &folder.manifest));
         verdict.failures.extend(folder.unreadable.iter().cloned());
         match self.engine.load(component).await {
             Ok(digest) => self.play_all(&digest, folder, &mut verdict).await?,
@@ -136,7 +137,7 @@ impl Suite {
         Ok(())
     }
 
-    async fn play(&self, digest: &Digest, manifest: &Arc<Manifest>, fixture: &Fixture) -> Vec<Found> {
+    pub(crate) async fn play(&self, digest: &Digest, manifest: &Arc<Manifest>, fixture: &Fixture) -> Vec<Found> {
         let mut wrong = missing_texts(manifest, fixture);
         let mut run = Run {
             suite: self,

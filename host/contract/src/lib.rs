@@ -8,4 +8,5 @@ pub mod ports;
 pub mod secrets;
 pub mod spool;
 pub mod types;
+pub mod versions;
 pub mod webhooks;

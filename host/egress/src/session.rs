@@ -215,14 +215,19 @@ impl Session {
                 self.heard(draft, &response, good);
                 Ok(response)
             }
-            StepOutcome::Unanswered(unanswered) => Err(match unanswered {
-                Unanswered::Throttled(throttle) => Stop::Throttled(throttle),
-                Unanswered::Unreachable => Stop::Unreachable,
-                Unanswered::TimedOut => Stop::TimedOut,
-                Unanswered::TooLarge => Stop::TooLarge,
-                Unanswered::UnknownOutcome => Stop::UnknownOutcome,
-                Unanswered::Refused(text) => Refusal::Field(text).into(),
-            }),
+            StepOutcome::Unanswered(unanswered) => {
+                if draft.declared.plan.is_guard {
+                    self.guards.forget(&call.name);
+                }
+                Err(match unanswered {
+                    Unanswered::Throttled(throttle) => Stop::Throttled(throttle),
+                    Unanswered::Unreachable => Stop::Unreachable,
+                    Unanswered::TimedOut => Stop::TimedOut,
+                    Unanswered::TooLarge => Stop::TooLarge,
+                    Unanswered::UnknownOutcome => Stop::UnknownOutcome,
+                    Unanswered::Refused(text) => Refusal::Field(text).into(),
+                })
+            }
         }
     }
 

@@ -29,9 +29,12 @@ pub enum LoadError {
     Scan(#[from] ScanFault),
     #[error("{0}")]
     Compile(#[from] CompileFault),
-    /// An import or export has the right name and the wrong type.
-    #[error("the component does not fit the contract: {0}")]
-    Shape(String),
+    /// An import has the right name and the wrong type.
+    #[error("the component's imports do not fit the contract: {0}")]
+    ImportShape(String),
+    /// An export has the right name and the wrong type.
+    #[error("the component's exports do not fit the contract: {0}")]
+    ExportShape(String),
     /// It was instantiated once, as a test, and was stopped.
     #[error("the component failed its self-test: {0}")]
     SelfTest(GuestFault),

@@ -6,7 +6,7 @@
 //!
 //! The way of a file: [`Engine::prove`] checks it from the outside in (size, manifest, contract version, structure,
 //! imports), compiles it in a child process or takes a cached artifact whose MAC holds, and instantiates it once.
-//! [`Engine::activate`] then swaps it in; runs that began on the old version end on it.
+//! [`Engine::admit`] lets it be tried before anybody can find it. [`Engine::activate`] then swaps it in; runs that began on the old version end on it.
 
 mod answer;
 mod bindings;
@@ -27,6 +27,8 @@ mod registry;
 mod run;
 mod scan;
 mod ticker;
+mod trial;
+mod versions;
 mod wasi;
 mod world;
 
@@ -36,3 +38,4 @@ pub use engine::Engine;
 pub use error::{CompileFault, EngineError, LoadError, ScanFault};
 pub use limits::{Limits, ScanLimits};
 pub use prove::Proven;
+pub use trial::Trial;

@@ -36,7 +36,7 @@ impl Proven {
         &self.version.manifest
     }
 
-    /// Its code was not compiled now but came from the cache, and its MAC held.
+    /// Its code was not compiled now: it came from the cache and its MAC held, or the version was loaded already.
     pub fn from_cache(&self) -> bool {
         self.from_cache
     }
@@ -53,9 +53,22 @@ struct Candidate {
 impl Engine {
     /// Checks a file completely and leaves what is active untouched. In order: size, manifest section, contract
     /// version, manifest, structure, imports and exports, compilation (or a cached artifact), types, one
-    /// instantiation under a guest's limits.
+    /// instantiation under a guest's limits. A file that is loaded has passed them all, under these very limits: it is not
+    /// proved again.
     pub async fn prove(&self, file: Vec<u8>) -> Result<Proven, LoadError> {
-        let candidate = self.inspect(file).await?;
+        let limit = self.limits.scan.file_bytes;
+        if file.len() > limit {
+            return Err(LoadError::TooLarge { bytes: file.len(), limit });
+        }
+        let (file, hash) = on_blocking_thread(move || {
+            let hash = blake3::hash(&file);
+            (file, hash)
+        })
+        .await?;
+        if let Some(version) = self.registry.get(&Digest(hash.to_hex().to_string())) {
+            return Ok(Proven { version, from_cache: true });
+        }
+        let candidate = self.inspect(file, hash).await?;
         let (component, from_cache) = self.obtain(&candidate).await?;
         let linker = if candidate.outline.wasi { &self.with_wasi } else { &self.plain };
         // The names were compared before compiling; what wasmtime understood of the file must be the same.
@@ -65,7 +78,8 @@ impl Engine {
             }
             world::check_import(name, candidate.outline.wasi)?;
         }
-        let pre = ConnectorPre::new(linker.instantiate_pre(&component).map_err(misfit)?).map_err(misfit)?;
+        let linked = linker.instantiate_pre(&component).map_err(|error| LoadError::ImportShape(misfit(&error)))?;
+        let pre = ConnectorPre::new(linked).map_err(|error| LoadError::ExportShape(misfit(&error)))?;
         let version = Version {
             digest: Digest(candidate.hash.to_hex().to_string()),
             manifest: Arc::new(candidate.manifest),
@@ -76,11 +90,7 @@ impl Engine {
         Ok(Proven { version: Arc::new(version), from_cache })
     }
 
-    async fn inspect(&self, file: Vec<u8>) -> Result<Candidate, LoadError> {
-        let limit = self.limits.scan.file_bytes;
-        if file.len() > limit {
-            return Err(LoadError::TooLarge { bytes: file.len(), limit });
-        }
+    async fn inspect(&self, file: Vec<u8>, hash: blake3::Hash) -> Result<Candidate, LoadError> {
         let (limits, allowed) = (self.limits.clone(), self.wasi_allowed.clone());
         // Linear in the file, but megabytes of it: not on a thread that serves requests.
         on_blocking_thread(move || {
@@ -91,7 +101,7 @@ impl Engine {
             }
             let manifest = crm_catalog::parse(&embedded.manifest_text, "connector.toml").map_err(LoadError::Manifest)?;
             let outline = scan::scan(&file, &limits, allowed.contains(&manifest.connector.slug))?;
-            Ok(Candidate { hash: blake3::hash(&file), file: file.into(), manifest, outline })
+            Ok(Candidate { hash, file: file.into(), manifest, outline })
         })
         .await?
     }
@@ -147,12 +157,12 @@ impl Engine {
             .await
             .map_err(LoadError::SelfTest)?;
         // Looks every export up with its type.
-        Connector::new(&mut store, &instance).map(drop).map_err(misfit)
+        Connector::new(&mut store, &instance).map(drop).map_err(|error| LoadError::ExportShape(misfit(&error)))
     }
 }
 
-fn misfit(error: wasmtime::Error) -> LoadError {
-    LoadError::Shape(crate::log::printable(&format!("{error:#}"), 500))
+fn misfit(error: &wasmtime::Error) -> String {
+    crate::log::printable(&format!("{error:#}"), 500)
 }
 
 async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LoadError> {

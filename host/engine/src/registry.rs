@@ -23,7 +23,7 @@ pub(crate) struct Version {
 #[derive(Clone, Default)]
 struct Table {
     versions: HashMap<Digest, Arc<Version>>,
-    /// Digests by slug in the order of activation, newest last.
+    /// Digests by slug in the order of activation, newest last. A version on trial is not among them.
     order: BTreeMap<String, Vec<Digest>>,
     active: BTreeMap<String, Digest>,
 }
@@ -46,6 +46,40 @@ impl Registry {
         table.order.values().flatten().filter_map(|digest| table.versions.get(digest).cloned()).collect()
     }
 
+    /// Lets `version` be found by its digest, and by nothing else.
+    pub(crate) fn admit(&self, version: Arc<Version>) {
+        self.0.rcu(|table| {
+            let mut table = Table::clone(table);
+            table.versions.entry(version.digest.clone()).or_insert_with(|| version.clone());
+            table
+        });
+    }
+
+    /// Forgets a version that was admitted and not kept since.
+    pub(crate) fn dismiss(&self, digest: &Digest) {
+        self.0.rcu(|table| {
+            let mut table = Table::clone(table);
+            if !table.order.values().flatten().any(|kept| kept == digest) {
+                table.versions.remove(digest);
+            }
+            table
+        });
+    }
+
+    /// Keeps `version` loaded, and leaves what is active.
+    pub(crate) fn keep(&self, version: Arc<Version>) {
+        let slug = version.manifest.connector.slug.clone();
+        self.0.rcu(|table| {
+            let mut table = Table::clone(table);
+            table.versions.entry(version.digest.clone()).or_insert_with(|| version.clone());
+            let order = table.order.entry(slug.clone()).or_default();
+            if !order.contains(&version.digest) {
+                order.push(version.digest.clone());
+            }
+            table
+        });
+    }
+
     /// Makes `version` the active one of its connector; others stay loaded.
     pub(crate) fn activate(&self, version: Arc<Version>) {
         let slug = version.manifest.connector.slug.clone();
@@ -56,6 +90,15 @@ impl Registry {
             order.push(version.digest.clone());
             table.active.insert(slug.clone(), version.digest.clone());
             table.versions.insert(version.digest.clone(), version.clone());
+            table
+        });
+    }
+
+    /// Leaves a connector without an active version.
+    pub(crate) fn retire(&self, slug: &str) {
+        self.0.rcu(|table| {
+            let mut table = Table::clone(table);
+            table.active.remove(slug);
             table
         });
     }

@@ -1,4 +1,4 @@
-//! A core module (or a component) and a manifest become a connector file: stripped, componentized, validated, with the manifest
+//! A core module (or a component), a manifest and its fixtures become a connector file: stripped, componentized, validated, with both
 //! inside. Must not run what it packs, and reads no file: that is its callers' job.
 
 mod outline;
@@ -6,6 +6,7 @@ pub mod template;
 
 use std::fmt;
 
+use crm_catalog::section::{self, PackedFixture};
 use wasm_encoder::{Module, RawSection};
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
@@ -22,6 +23,8 @@ const WASI_MODULE: &str = "wasi_snapshot_preview1";
 pub struct Composed {
     /// The file's content.
     pub bytes: Vec<u8>,
+    /// How much of it is no fixtures: what the size rule is about.
+    pub bare: usize,
     /// What it imports.
     pub outline: Outline,
 }
@@ -43,6 +46,8 @@ pub enum PackError {
     Import(String),
     /// Mend the component.
     Unsound(String),
+    /// Pack fewer, shorter or better named ones.
+    Fixtures(String),
 }
 
 impl fmt::Display for PackError {
@@ -65,6 +70,7 @@ impl fmt::Display for PackError {
                 write!(out, "it imports `{name}`; a connector may import `{}...` only (rule S32)", outline::PACKAGE)
             }
             Self::Unsound(why) => write!(out, "the file cannot become a connector: {why}"),
+            Self::Fixtures(why) => write!(out, "the fixtures cannot be packed: {why}"),
         }
     }
 }
@@ -72,10 +78,11 @@ impl fmt::Display for PackError {
 impl std::error::Error for PackError {}
 
 /// `shown` names the manifest in errors. `slug` is what the manifest must agree with, where the file stands in a folder of that name.
+/// `fixtures` are what the file proves itself with; whatever a component held of them before is replaced.
 ///
 /// # Errors
 /// The manifest's own errors, all of them, or why the module is no connector.
-pub fn compose(module: &[u8], manifest: &str, shown: &str, slug: Option<&str>) -> Result<Composed, PackError> {
+pub fn compose(module: &[u8], manifest: &str, shown: &str, slug: Option<&str>, fixtures: &[PackedFixture]) -> Result<Composed, PackError> {
     let parsed = crm_catalog::parse(manifest, shown)
         .map_err(|errors| PackError::Manifest(errors.iter().map(ToString::to_string).collect::<Vec<_>>()))?;
     if let Some(folder) = slug
@@ -91,8 +98,10 @@ pub fn compose(module: &[u8], manifest: &str, shown: &str, slug: Option<&str>) -
     let Some(version) = &outline.version else {
         return Err(PackError::NoConnector("it imports nothing of the contract".to_owned()));
     };
-    let bytes = crm_catalog::section::embed(&component, manifest, version).map_err(|error| PackError::Unsound(error.to_string()))?;
-    Ok(Composed { bytes, outline })
+    let unsound = |error: section::SectionError| PackError::Unsound(error.to_string());
+    let bare = section::embed(&section::without_fixtures(&component).map_err(unsound)?, manifest, version).map_err(unsound)?;
+    let bytes = section::embed_fixtures(&bare, fixtures).map_err(|error| PackError::Fixtures(error.to_string()))?;
+    Ok(Composed { bytes, bare: bare.len(), outline })
 }
 
 fn componentized(module: &[u8]) -> Result<Vec<u8>, PackError> {

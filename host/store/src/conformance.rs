@@ -17,8 +17,10 @@ use std::sync::Arc;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
+use crm_contract::types::{Invocation, Job as GuestJob, Throttle, Unanswered};
+
 use crate::Store;
-use crate::model::{NewJob, Purpose};
+use crate::model::{Asked, Claim, NewJob, Purpose, Unkept};
 
 /// Opens one store again and again.
 pub trait Factory: Send + Sync {
@@ -29,6 +31,21 @@ pub trait Factory: Send + Sync {
     fn expire(&self, store: &Arc<dyn Store>, before: u64) -> Option<u64> {
         let _ = (store, before);
         None
+    }
+}
+
+/// What an attempt of this claim's job may have been asked, with every part of it.
+fn asked(claim: &Claim) -> Asked {
+    let new = &claim.job.new;
+    let job = GuestJob { who: new.who.clone(), set: new.set.clone(), known: claim.known.clone(), ..GuestJob::default() };
+    let why = Unanswered::Throttled(Throttle { after_seconds: Some(5), limit: None });
+    Asked {
+        account: Some("acc_1".into()),
+        choice: Some("eu".into()),
+        after_unknown: true,
+        resumed: true,
+        unkept: vec![Unkept { after: 0, call: "save".into(), why }],
+        ..Asked::new(Invocation::SyncContact { job })
     }
 }
 

@@ -4,6 +4,7 @@
 //! This room may touch sled and the sealing key. It must not touch the network, wasmtime or axum.
 
 pub mod admin;
+mod asked;
 mod checks;
 mod committer;
 mod disk;

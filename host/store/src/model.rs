@@ -5,6 +5,8 @@ use crm_contract::ports::{Digest, GuestFault, StepRecord};
 use crm_contract::types::{Ending, Error, Known, Person, Standing, Warning};
 use serde::{Deserialize, Serialize};
 
+pub use crate::asked::{Asked, UNUSABLE, Unkept};
+
 /// Kinds of record that are kept as documents. One organization's documents are invisible to another: every method
 /// takes the organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +36,12 @@ pub enum Kind {
     Audit,
     /// The operator's credentials (organization `""`).
     OperatorKey,
+    /// Versions of connectors that were brought in (organization `""`).
+    Release,
+    /// Which version of a connector new work runs (organization `""`).
+    Line,
+    /// Files that were refused as versions of connectors, and why (organization `""`).
+    RefusedFile,
 }
 
 /// A document: JSON text with a version for compare-and-swap. At most 8 KiB of JSON.
@@ -251,6 +259,9 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// Lines that the guest logged.
     pub log: Vec<String>,
+    /// By what it can be run again; `None` where no guest ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Box<Asked>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use std::io::Cursor;
 
 use common::{SledFactory, options};
 use crm_contract::ports::CredentialError;
-use crm_contract::types::Known;
+use crm_contract::types::{Invocation, Job as GuestJob, Known};
 use crm_store::admin::import;
 use crm_store::conformance::{Factory, block_on, job};
 use crm_store::model::*;
@@ -63,6 +63,7 @@ async fn furnish(store: &dyn Store) {
             ended: 6,
             outcome: Outcome::Interrupted,
             log: vec!["l".into()],
+            asked: Some(Box::new(Asked::new(Invocation::UntagContact { job: GuestJob::default() }))),
         };
         let finish = Finish {
             job: done,

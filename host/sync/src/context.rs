@@ -12,6 +12,7 @@ use crate::domain::{Actor, Connection};
 use crate::operator::OperatorCredentials;
 use crate::services::ServiceError;
 use crate::services::imports::Board;
+use crate::services::releases::Shelf;
 
 /// The rooms behind their ports, and the configuration.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Context {
     pub spool: Option<Arc<dyn Spool>>,
     /// Which imports there is something to do for.
     pub imports: Arc<Board>,
+    /// Versions of connectors, and where their files lie. `None` where none come or go.
+    pub releases: Option<Arc<Shelf>>,
 }
 
 /// What an operator can set about syncing.
@@ -53,6 +56,8 @@ pub struct Config {
     /// syncs waiting.
     pub webhook_workers: u32,
     pub breaker: BreakerConfig,
+    /// Syncs of a connector that a new version is run on before it may become active; 0 = none.
+    pub replay_gate: u32,
     /// Days that lines of the audit log are kept.
     pub audit_days: u32,
     /// Where merchants' browsers reach this host, such as `https://crm.example.com`: vendors send them back there. Without a final slash.
@@ -85,6 +90,7 @@ impl Default for Config {
             webhook_schedule_s: vec![0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
             webhook_workers: 128,
             breaker: BreakerConfig { window: 20, failures: 15, open_s: 30, max_open_s: 600 },
+            replay_gate: u32::try_from(crate::replay::MOST).unwrap_or(u32::MAX),
             audit_days: 400,
             public_url: None,
             operator: Arc::default(),
@@ -111,7 +117,18 @@ impl Context {
             actor: None,
             spool: None,
             imports: Arc::default(),
+            releases: None,
         }
+    }
+
+    /// The same, with versions that come and go.
+    #[must_use]
+    pub fn with_releases(self, shelf: Arc<Shelf>) -> Self {
+        Self { releases: Some(shelf), ..self }
+    }
+
+    pub(crate) fn shelf(&self) -> Result<&Arc<Shelf>, ServiceError> {
+        self.releases.as_ref().ok_or_else(|| ServiceError::Unavailable("this host takes no connectors while it runs".to_owned()))
     }
 
     /// The same, with files.
@@ -144,14 +161,30 @@ impl Context {
         self.config.operator.over(manifest, &connection.settings, self.store.credentials(&connection.whose()))
     }
 
-    /// The version a connection runs: its pin, else the active one.
+    /// The version a connection runs: its pin, else the one it tries, else the active one. `None` also where a pinned version is not in
+    /// memory: [`Self::version_for`] brings it there.
     pub fn version_of(&self, connection: &Connection) -> Option<(Digest, Arc<Manifest>)> {
+        let exact = |digest: Digest| self.guests.manifest(&digest).map(|m| (digest, m));
         match &connection.pinned {
-            Some(pin) => {
-                let digest = Digest(pin.clone());
-                self.guests.manifest(&digest).map(|m| (digest, m))
+            Some(pin) => exact(Digest(pin.clone())),
+            None => {
+                let trial = self.releases.as_ref().and_then(|shelf| shelf.trial(&connection.connector));
+                let tried = trial.and_then(|trial| trial.takes(&connection.id)).and_then(exact);
+                tried.or_else(|| self.guests.active(&connection.connector))
             }
-            None => self.guests.active(&connection.connector),
+        }
+    }
+
+    /// The same, loaded first if it was not in memory.
+    pub(crate) async fn version_for(&self, connection: &Connection) -> Option<(Digest, Arc<Manifest>)> {
+        let found = self.version_of(connection);
+        let (None, Some(pin), Some(shelf)) = (&found, &connection.pinned, &self.releases) else { return found };
+        match shelf.wake(&Digest(pin.clone()), self.guests.as_ref()).await {
+            Ok(()) => self.version_of(connection),
+            Err(error) => {
+                tracing::error!(connection = connection.id, digest = pin, %error, "the version that a connection is pinned to cannot be loaded");
+                None
+            }
         }
     }
 

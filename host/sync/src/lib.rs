@@ -11,6 +11,7 @@ pub mod ids;
 pub mod loose;
 pub mod operator;
 pub mod quota;
+pub mod replay;
 pub mod retention;
 pub mod services;
 pub mod worker;

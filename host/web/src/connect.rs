@@ -236,6 +236,7 @@ fn state_word(state: ConnectionState) -> &'static str {
         ConnectionState::Live => "live",
         ConnectionState::NeedsCredentials => "needs credentials",
         ConnectionState::NeedsPreparation => "needs preparation",
+        ConnectionState::NeedsConnector => "needs its integration back",
         ConnectionState::Disconnected => "disconnected",
     }
 }

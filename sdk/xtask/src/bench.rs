@@ -9,7 +9,7 @@ use crate::workspace::{Workspace, run as run_command};
 
 #[derive(Args)]
 pub(crate) struct Flags {
-    /// engine, sandbox-tax, durable-syncs, enqueue, import or limiter
+    /// engine, sandbox-tax, durable-syncs, enqueue, import, limiter, start or swaps
     name: String,
     /// Passed on to the bench
     #[arg(last = true)]
@@ -45,6 +45,10 @@ const BENCHES: &[Bench] = &[
     Bench { name: "limiter", cargo: &["run", "-p", "crm-bench", "--bin", "limiter"], needs_product: true, guests: &[] },
     // A million rows into the host as a process, killed twice: arguments are the number of rows and a seed.
     Bench { name: "import", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "import"], needs_product: true, guests: &[] },
+    // An argument is the number of starts.
+    Bench { name: "start", cargo: &["run", "--release", "-p", "crm-bench", "--bin", "start"], needs_product: true, guests: &[] },
+    // Ratios within one run of the host as it is built here; an argument is the number of rounds.
+    Bench { name: "swaps", cargo: &["run", "-p", "crm-bench", "--bin", "swaps"], needs_product: true, guests: &[] },
 ];
 
 pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
@@ -60,9 +64,15 @@ pub(crate) fn run(workspace: &Workspace, flags: &Flags) -> Result<()> {
         command.args(["run", "-p", "crm-guests", "--bin", "crm-guests-build", "--"]).args(bench.guests);
         run_command("guests of the bench", command)?;
     }
-    if bench.name == "import" {
+    // Benches that look at the host from outside, and how it is built for them.
+    let host: Option<&[&str]> = match bench.name {
+        "import" | "start" => Some(&["build", "--release", "-p", "crm-app"]),
+        "swaps" => Some(&["build", "--workspace", "--features", "crm-app/dev-endpoints", "--bin", "crm-host", "--bin", "crm-twin"]),
+        _ => None,
+    };
+    if let Some(build) = host {
         let mut command = workspace.cargo();
-        command.args(["build", "--release", "-p", "crm-app"]);
+        command.args(build);
         run_command("the host of the bench", command)?;
     }
     let mut command = workspace.cargo();

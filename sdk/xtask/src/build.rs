@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use crm_catalog::section::PackedFixture;
 use crm_pack::{Composed, compose};
 
 use crate::say;
@@ -91,15 +92,33 @@ fn finish(workspace: &Workspace, slug: &str, out: &Path) -> Result<PathBuf> {
     let manifest = workspace.root.join("connectors").join(slug).join("connector.toml");
     let text = std::fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
     let shown = format!("connectors/{slug}/connector.toml");
-    let Composed { bytes, outline } = compose(&module, &text, &shown, Some(slug)).with_context(|| format!("connector {slug}"))?;
+    let fixtures = fixtures(&workspace.root.join("connectors").join(slug))?;
+    let composed = compose(&module, &text, &shown, Some(slug), &fixtures).with_context(|| format!("connector {slug}"))?;
+    let Composed { bytes, bare, outline } = composed;
     let file = out.join(format!("{slug}.wasm"));
     let unchanged = std::fs::read(&file).is_ok_and(|before| before == bytes);
     if !unchanged {
         replace(&file, &bytes)?;
     }
     let state = if unchanged { "unchanged" } else { "built" };
-    say::note(&format!("{state} {slug}.wasm: {:.1} kB, imports {}", bytes.len() as f64 / 1_000.0, outline.contract.join(", ")));
+    let packed = format!("{} fixtures in {:.1} kB", fixtures.len(), (bytes.len() - bare) as f64 / 1_000.0);
+    say::note(&format!("{state} {slug}.wasm: {:.1} kB and {packed}, imports {}", bare as f64 / 1_000.0, outline.contract.join(", ")));
     Ok(file)
+}
+
+/// What a connector's file proves itself with: every fixture of its folder.
+pub(crate) fn fixtures(folder: &Path) -> Result<Vec<PackedFixture>> {
+    let dir = folder.join("fixtures");
+    let mut fixtures = Vec::new();
+    for entry in std::fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let file = entry.with_context(|| format!("cannot read {}", dir.display()))?.path();
+        if file.extension().is_some_and(|extension| extension == "json") {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            fixtures.push(PackedFixture { name, text });
+        }
+    }
+    Ok(fixtures)
 }
 
 /// A running host watches this directory: it must never see half a file.

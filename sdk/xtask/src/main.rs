@@ -9,6 +9,7 @@ mod debian;
 mod demo;
 mod new;
 mod python;
+mod registry;
 mod say;
 mod table;
 mod template;

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use crm_pack::template::{Home, stamp};
 
+use crate::build::fixtures;
 use crate::new;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::workspace::{Workspace, run as run_command};
@@ -32,7 +33,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let module = std::fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     let manifest = folder.join("connector.toml");
     let text = std::fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
-    let composed = crm_pack::compose(&module, &text, "connector.toml", Some(SLUG))?;
+    let composed = crm_pack::compose(&module, &text, "connector.toml", Some(SLUG), &fixtures(&folder)?)?;
     write(&dir.join(format!("{SLUG}.wasm")), &composed.bytes)
 }
 

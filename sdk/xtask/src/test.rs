@@ -6,7 +6,7 @@ use clap::Args;
 use crate::say;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::{Stages, Workspace, run as run_command};
-use crate::{build, python, template, tidy};
+use crate::{build, python, registry, template, tidy};
 
 #[derive(Args)]
 pub(crate) struct Flags {
@@ -43,6 +43,7 @@ fn all(workspace: &Workspace, flags: &Flags, stages: &mut Stages) -> Result<()> 
         // For the guest of the WASI tier only; its test says so when the target is missing.
         toolchain::add_target("wasm32-wasip2");
         python::ensure(workspace);
+        registry::ensure(workspace);
         Ok(())
     })?;
     stages.stage("connectors", || build::all_connectors(workspace).map(drop))?;

@@ -8,12 +8,14 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
 use crm_api::{ApiState, Limits};
+use crm_simulation::engine::{Engine, Life};
 use crm_store::sled_store::{OpenOptions, SledStore};
 use crm_store::{FileSpool, MasterKey, SpaceGate};
 use crm_sync::context::{Config, Context};
 use crm_sync::domain::KeyScope;
 use crm_sync::quota::Rate;
 use crm_sync::services::gate::{Gate, GateConfig};
+use crm_sync::services::releases::{Shelf, SignaturePolicy, TrustRoots};
 use crm_sync::services::{keys, organizations};
 use http::{Method, Request};
 use http_body_util::BodyExt;
@@ -48,12 +50,14 @@ pub struct Setup {
     pub now: u64,
     /// Time goes by itself: for worlds that are served.
     pub running: bool,
+    /// Connectors come and go, signed by this key.
+    pub trusted_key: Option<String>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let gate = GateConfig { wrong: Rate::per_minute(0), ..GateConfig::default() };
-        Self { limits: Limits::default(), gate, now: 1_790_000_000_000, running: false }
+        Self { limits: Limits::default(), gate, now: 1_790_000_000_000, running: false, trusted_key: None }
     }
 }
 
@@ -91,7 +95,12 @@ impl World {
         Self::set_up(Setup { limits, ..Setup::default() }).await
     }
 
-    pub async fn set_up(Setup { limits, gate, now, running }: Setup) -> anyhow::Result<Self> {
+    /// One whose connectors come and go: the operator's key `release` is trusted, and no version is there yet.
+    pub async fn with_versions(key: &str) -> anyhow::Result<Self> {
+        Self::set_up(Setup { trusted_key: Some(key.to_owned()), ..Setup::default() }).await
+    }
+
+    pub async fn set_up(Setup { limits, gate, now, running, trusted_key }: Setup) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let sled = open_store(dir.path())?;
         let vendor = Vendor::new(include_str!("../data/acme.toml"))?;
@@ -101,6 +110,16 @@ impl World {
         let spool = FileSpool::open(&dir.path().join("imports"), SpaceGate::Bytes(0))?;
         let courier = Courier::default();
         let ctx = ctx.with_spool(Arc::new(spool.clone())).sending(Arc::new(courier.clone()));
+        let ctx = match &trusted_key {
+            None => ctx,
+            Some(key) => {
+                let engine = Arc::new(Engine::over(Arc::new(vendor.clone()), Life::immortal()));
+                let files = FileSpool::open(&dir.path().join("versions"), SpaceGate::Bytes(0))?;
+                let trust = TrustRoots::new([("release", key.as_str())], SignaturePolicy::Remote)?;
+                let shelf = Arc::new(Shelf::new(engine.clone(), Arc::new(files), trust, limits.connector_bytes));
+                Context { guests: engine, ..ctx }.with_releases(shelf)
+            }
+        };
         let state = ApiState {
             ctx: ctx.clone(),
             gate: Arc::new(Gate::new(gate)),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crm_conformance::{Fixture, Folder, Suite, folders};
+use crm_conformance::{Fixture, Folder, Suite, folders, gather};
 use serde_json::json;
 
 fn root() -> PathBuf {
@@ -29,6 +29,18 @@ async fn every_connector_passes_its_fixtures() {
     }
     assert!(!report.is_empty(), "no connector found");
     assert!(!failed, "\n{}", report.join("\n"));
+}
+
+/// So that a host anywhere can prove them as this repository does.
+#[test]
+fn every_connector_file_packs_the_fixtures_of_its_folder() {
+    for path in folders(&root().join("connectors")).expect("connectors") {
+        let folder = Folder::open(&path).unwrap_or_else(|error| panic!("{error:#}"));
+        let component = folder.component(&built()).unwrap_or_else(|error| panic!("{error:#}"));
+        let packed = crm_catalog::section::read_fixtures(&component).unwrap_or_else(|error| panic!("{}: {error}", folder.slug));
+        let there = gather(&path.join("fixtures")).unwrap_or_else(|error| panic!("{error:#}"));
+        assert!(packed == Some(there), "{}: run `cargo xtask build`", folder.slug);
+    }
 }
 
 /// The checker itself: each planted fault must be found, or a green suite would mean nothing.

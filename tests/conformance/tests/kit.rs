@@ -125,6 +125,47 @@ fn what_is_no_connector_is_not_packed_and_the_reason_helps() {
     assert!(said.contains(&format!("connector.toml:{line}: ")) && said.contains("allowed: `read`"), "{said}");
 }
 
+#[test]
+fn a_packed_file_carries_its_fixtures_and_is_checked_with_them() {
+    let dir = tempfile::tempdir().expect("made");
+    let fixtures = copied(dir.path());
+    let manifest = dir.path().join("connector.toml");
+    std::fs::copy(root().join("connectors/ontraport/connector.toml"), &manifest).expect("copied");
+    let pack = |name: &str, more: &[&Path]| {
+        let file = dir.path().join(name);
+        let (output, out, err) = run(host().arg("pack").arg(component()).arg("--manifest").arg(&manifest).args(more).arg("-o").arg(&file));
+        assert!(output.status.success(), "{out}{err}");
+        (file, out, err)
+    };
+    // Those beside the manifest, unless others are named; the same bytes each time.
+    let (file, out, _) = pack("once.wasm", &[]);
+    let (again, ..) = pack("again.wasm", &[Path::new("--fixtures"), &fixtures]);
+    let there = std::fs::read_dir(&fixtures).expect("listed").count();
+    assert!(out.contains(&format!("{there} fixtures in ")), "{out}");
+    assert_eq!(std::fs::read(&file).expect("read"), std::fs::read(again).expect("read"));
+    let (output, out, err) = run(host().arg("check").arg(&file));
+    assert!(output.status.success(), "{out}{err}");
+    assert!(out.starts_with(&format!("ok ontraport {there}/")), "{out}");
+    let (_, out, _) = run(host().arg("inspect").arg(&file));
+    assert!(out.contains(&format!("fixtures    {there}, ")), "{out}");
+    let (_, out, _) = run(host().arg("inspect").arg(&file).arg("--json"));
+    assert_eq!(serde_json::from_str::<Value>(&out).expect("JSON")["fixtures"], there);
+    // One that is spoiled is found in the file itself; without any there is nothing to check, and both commands say so.
+    let text = std::fs::read_to_string(fixtures.join("verify-ok.json")).expect("read");
+    std::fs::write(fixtures.join("verify-ok.json"), text.replacen("\"function\": \"verify\"", "\"function\": \"vanish\"", 1))
+        .expect("written");
+    let (spoiled, ..) = pack("spoiled.wasm", &[]);
+    let (output, out, _) = run(host().arg("check").arg(spoiled));
+    assert!(!output.status.success() && out.contains("fixtures/verify-ok.json:"), "{out}");
+    std::fs::remove_dir_all(&fixtures).expect("removed");
+    let (bare, _, err) = pack("bare.wasm", &[]);
+    assert!(err.contains("packs no fixtures"), "{err}");
+    let (output, _, err) = run(host().arg("check").arg(&bare));
+    assert!(!output.status.success() && err.contains("packs no fixtures: name their folder"), "{err}");
+    let (_, out, _) = run(host().arg("inspect").arg(&bare));
+    assert!(out.contains("fixtures    none"), "{out}");
+}
+
 /// A twin, a credentials file, and a folder.
 struct Bench {
     dir: tempfile::TempDir,

@@ -3,8 +3,7 @@
 
 mod common;
 
-use std::fmt::Write;
-
+use common::made::{MISTYPED, PAGE, custom, each, repeat, slow_to_compile, whole};
 use common::{call, config, engine, load, report};
 use crm_contract::ports::{GuestFault, Guests};
 use crm_engine::{CompileFault, LoadError, ScanFault};
@@ -18,70 +17,6 @@ macro_rules! is {
     ($pattern:pat $(if $guard:expr)?) => {
         |error: &LoadError| matches!(error, $pattern $(if $guard)?)
     };
-}
-
-const PAGE: &str = "(memory (export \"memory\") 1)";
-
-fn repeat(text: &str, n: usize) -> String {
-    text.repeat(n)
-}
-
-/// `n` numbered copies.
-fn each(n: usize, one: impl Fn(usize) -> String) -> String {
-    (0..n).fold(String::new(), |mut all, i| {
-        all.push_str(&one(i));
-        all
-    })
-}
-
-/// A component from text, as a finished file.
-fn whole(text: &str) -> Vec<u8> {
-    embed(&wat(text))
-}
-
-/// The world's exports under the right names and a wrong type, for components that are judged by something else.
-const MISTYPED: &str = r#"
-    (core module $m (func (export "f")))
-    (core instance $i (instantiate $m))
-    (func $f (canon lift (core func $i "f")))
-    (export "verify" (func $f)) (export "list-choices" (func $f)) (export "prepare" (func $f))
-    (export "sync-contact" (func $f)) (export "untag-contact" (func $f)) (export "lookup-contact" (func $f))"#;
-
-fn custom(name: &str, data: &[u8]) -> Vec<u8> {
-    let mut section = wasm_section_len(name.len());
-    section.extend(name.as_bytes());
-    section.extend(data);
-    [vec![0], wasm_section_len(section.len()), section].concat()
-}
-
-/// LEB128.
-fn wasm_section_len(mut n: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = (n & 0x7f) as u8;
-        n >>= 7;
-        if n == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
-}
-
-/// Dense arithmetic over many locals: within every structural limit, and far too much for a compiler's ten seconds.
-fn slow_to_compile() -> Vec<u8> {
-    let locals = 490;
-    let mut body = format!("(local {})", repeat("i32 ", locals));
-    let mut seed = 1u32;
-    let mut next = || {
-        seed = seed.wrapping_mul(1_103_515_245).wrapping_add(12_345);
-        (seed >> 16) as usize % locals
-    };
-    for _ in 0..5_200 {
-        let (a, b, c) = (next(), next(), next());
-        write!(body, "(if (local.get {a}) (then (local.set {b} (local.get {c}))))").unwrap_or_else(|e| panic!("{e}"));
-    }
-    connector(&each(60, |_| format!("(func {body})")))
 }
 
 fn bombs() -> Vec<Case> {
@@ -135,7 +70,7 @@ fn bombs() -> Vec<Case> {
             whole(&format!("(component (core module $m) {})", repeat("(core instance (instantiate $m))", 65))),
             is!(LoadError::Scan(ScanFault::TooManyInstances { .. })),
         ),
-        ("instances that double fourteen times", whole(&doubling), is!(LoadError::Compile(_) | LoadError::Shape(_))),
+        ("instances that double fourteen times", whole(&doubling), is!(LoadError::Compile(_) | LoadError::ImportShape(_))),
         (
             "too many types",
             connector(&each(20_001, |i| {
@@ -288,11 +223,11 @@ fn broken() -> Vec<Case> {
             whole(&format!("(component {})", MISTYPED.replace("(export \"untag-contact\" (func $f))", ""))),
             is!(LoadError::Scan(ScanFault::MissingExport { name: "untag-contact" })),
         ),
-        ("exports of a wrong type", whole(&format!("(component {MISTYPED})")), is!(LoadError::Shape(_))),
+        ("exports of a wrong type", whole(&format!("(component {MISTYPED})")), is!(LoadError::ExportShape(_))),
         (
             "an import of a wrong type",
             import("(import \"rekomi:crm-connector/log@0.1.0\" (instance (export \"line\" (func))))"),
-            is!(LoadError::Shape(_)),
+            is!(LoadError::ImportShape(_)),
         ),
         (
             "a start function that loops",

@@ -161,8 +161,8 @@ impl Guests for Vendor {
 pub struct Ways(pub Arc<Vendor>);
 
 impl Gateway for Ways {
-    fn open(&self, scope: Scope, _: Mode, journal: Arc<dyn Journal>) -> Arc<dyn Outbound> {
-        Arc::new(Way { vendor: self.0.clone(), connection: scope.connection, journal })
+    fn open(&self, scope: Scope, mode: Mode, journal: Arc<dyn Journal>) -> Arc<dyn Outbound> {
+        Arc::new(Way { vendor: self.0.clone(), connection: scope.connection, mode, journal })
     }
 
     fn ready_at(&self, scope: &Scope, _: u32) -> Option<u64> {
@@ -176,6 +176,7 @@ impl Gateway for Ways {
 struct Way {
     vendor: Arc<Vendor>,
     connection: String,
+    mode: Mode,
     journal: Arc<dyn Journal>,
 }
 
@@ -195,8 +196,8 @@ impl Outbound for Way {
         let behaviour = self.vendor.behaviour.lock().clone();
         let key = StepKey { call: request.call.clone(), hash: email.clone(), occurrence: 0 };
         let good = |status| Response { status, body: b"ok".to_vec(), ..Response::default() };
-        let shown =
-            ShownRequest { method: "POST".into(), url: format!("https://acme.example/{}", request.call), headers: vec![], body: None };
+        let url = format!("https://acme.example/contacts/{email}/{}", request.call);
+        let shown = ShownRequest { method: "POST".into(), url, headers: vec![], body: None };
         let record = |response: Response, reused| StepRecord {
             key: key.clone(),
             effect: Effect::Idempotent,
@@ -207,6 +208,15 @@ impl Outbound for Way {
             at: (self.vendor.now)(),
             took_ms: 0,
         };
+        if self.mode == Mode::Replay {
+            let Recall::Record(old) = self.journal.recall(&key) else { return Err(Unanswered::UnknownOutcome) };
+            let again = StepRecord { request: shown.clone(), ..*old };
+            self.journal.record(again.clone()).await.map_err(|_| Unanswered::Unreachable)?;
+            return match again.outcome {
+                StepOutcome::Answered(answer) => Ok(answer),
+                StepOutcome::Unanswered(why) => Err(why),
+            };
+        }
         if !behaviour.forget_journal
             && let Recall::Record(old) = self.journal.recall(&key)
             && old.good

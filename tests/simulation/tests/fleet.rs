@@ -3,6 +3,9 @@
 //! 60 affiliates each, about five with the 200 of `cargo xtask test --real`. `CRM_FLEET` (a comma list of slugs) runs some vendors
 //! only, `CRM_FLEET_AFFILIATES` says how many people.
 
+#[path = "fleet/replayed.rs"]
+mod replayed;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -91,7 +94,8 @@ fn authorize(client: &Client, slug: &str, order: &Value, twin: &TwinProcess) -> 
 fn a_fleet_of_vendors_gets_every_affiliate_once_and_nobody_is_resubscribed() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let slugs = slugs();
-    let mut options = HostOptions::new(&dir.path().join("data"));
+    let data = dir.path().join("data");
+    let mut options = HostOptions::new(&data);
     let mut twins = HashMap::new();
     for slug in &slugs {
         let twin = twin(slug, dir.path()).with_context(|| format!("{slug}: its twin"))?;
@@ -102,7 +106,7 @@ fn a_fleet_of_vendors_gets_every_affiliate_once_and_nobody_is_resubscribed() -> 
     }
     options.retry_schedule = vec![1; 40];
     let key = create_organization(&options, "fleet")?.key;
-    let host = HostProcess::start(options)?;
+    let mut host = HostProcess::start(options)?;
     let client = host.client().with_key(&key);
     for slug in &slugs {
         connect(&client, slug, &twins[slug]).with_context(|| format!("{slug}: connecting"))?;
@@ -127,7 +131,8 @@ fn a_fleet_of_vendors_gets_every_affiliate_once_and_nobody_is_resubscribed() -> 
         wrong.push(format!("{error:#}"));
     }
     ensure!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), failures(&client)?);
-    Ok(())
+    ensure!(host.sigterm()?.success(), "the host does not end well");
+    replayed::ask_for_the_same(&data, &slugs)
 }
 
 /// What a vendor holds against the run.

@@ -42,6 +42,15 @@ pub fn connector(slug: &str) -> Result<PathBuf> {
     existing(connectors_dir()?.join(format!("{slug}.wasm")), "cargo xtask build")
 }
 
+/// One of the built connectors, for those to whom it is the same which.
+pub fn some_connector() -> Result<PathBuf> {
+    let folder = connectors_dir()?;
+    let files = std::fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let files = files.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let first = files.filter(|path| path.extension().is_some_and(|e| e == "wasm")).min();
+    first.with_context(|| format!("{} holds no connector: run `cargo xtask build`", folder.display()))
+}
+
 fn binary(variable: &str, name: &str, build: &str) -> Result<PathBuf> {
     match setting(variable) {
         Some(path) => existing(path.into(), build),

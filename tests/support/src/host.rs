@@ -127,16 +127,29 @@ pub struct Key {
 
 /// Creates an organization by the host's own command. The host must not be running on this data.
 pub fn create_organization(options: &HostOptions, name: &str) -> Result<Key> {
+    let answer = admin(options, &["create-organization", "--name", name])?;
+    Ok(Key { organization: part(&answer, "organization")?, key: part(&answer, "key")? })
+}
+
+/// Creates a key of the operator (`rk_op_...`). The host must not be running on this data.
+pub fn create_operator_key(options: &HostOptions) -> Result<String> {
+    part(&admin(options, &["create-operator-key"])?, "key")
+}
+
+fn admin(options: &HostOptions, arguments: &[&str]) -> Result<Value> {
+    let what = format!("crm-host admin {}", arguments[0]);
     let mut command = Command::new(options.bin()?);
-    command.args(["admin", "create-organization", "--data"]).arg(&options.data).args(["--name", name]);
+    command.arg("admin").args(arguments).arg("--data").arg(&options.data);
     command.envs(options.env.iter().map(|(k, v)| (k, v)));
-    let output = command.output().context("cannot run crm-host admin")?;
+    let output = command.output().with_context(|| format!("cannot run {what}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
-        bail!("crm-host admin create-organization ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+        bail!("{what} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     let answer = text.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
-    let answer = answer.with_context(|| format!("crm-host admin create-organization answered no JSON: {text}"))?;
-    let part = |name: &str| answer[name].as_str().map(str::to_owned).with_context(|| format!("no `{name}` in {answer}"));
-    Ok(Key { organization: part("organization")?, key: part("key")? })
+    answer.with_context(|| format!("{what} answered no JSON: {text}"))
+}
+
+fn part(answer: &Value, name: &str) -> Result<String> {
+    answer[name].as_str().map(str::to_owned).with_context(|| format!("no `{name}` in {answer}"))
 }

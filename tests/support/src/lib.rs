@@ -9,14 +9,16 @@ mod command;
 mod host;
 mod imports;
 mod process;
+mod registry;
 mod twin;
 mod witness;
 
-pub use artefacts::{connector, connectors_dir, host_bin, profile_dir, target_dir, twin_bin};
+pub use artefacts::{connector, connectors_dir, host_bin, profile_dir, some_connector, target_dir, twin_bin};
 pub use client::{Answer, Client};
 pub use command::run_logged;
-pub use host::{HostOptions, HostProcess, Key, create_organization};
+pub use host::{HostOptions, HostProcess, Key, create_operator_key, create_organization};
 pub use imports::{ImportRun, Report as ImportReport};
 pub use process::Process;
+pub use registry::RegistryProcess;
 pub use twin::{TwinOptions, TwinProcess};
 pub use witness::skipped;

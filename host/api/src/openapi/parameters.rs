@@ -31,9 +31,15 @@ fn known(name: &str, path: &str) -> Option<(Value, &'static str, Value)> {
         "campaign" => id("Id of a campaign", "cmp_01kbw9mzv8e4w2xq3n5r7t9y1a"),
         "affiliate" => id("Id of an affiliate", "aff_01kbw9mzv8e4w2xq3n5r7t9y1a"),
         "event_type" => Some((json!({ "type": "string", "enum": events() }), "Only events of this type", json!("sync.failed"))),
+        "sync" => id("Id of the sync", "job_01kbw9mzv8e4w2xq3n5r7t9y1a"),
+        "organization" => id("Id of the organization", "org_01kbw9mzv8e4w2xq3n5r7t9y1a"),
         "picker" => Some((json!({ "type": "string", "pattern": ID }), "Name of one of the connector's pickers", json!("list"))),
         "slug" if path.starts_with("/v1/affiliates") => {
             Some((json!({ "type": "string" }), "A referral slug, in any spelling", json!("zoe-darc")))
+        }
+        "digest" => {
+            let schema = json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" });
+            Some((schema, "Digest of the version", json!("9f2c6d0c1c5d0d3f5f0b7a1e6f4f2b8f0e4a7c3d9b1e5a6f7c8d9e0f1a2b3c4d")))
         }
         "slug" | "connector" => Some((json!({ "type": "string", "pattern": CONNECTOR }), "The connector's slug", json!("acme"))),
         "limit" => Some((

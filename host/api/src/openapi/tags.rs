@@ -12,7 +12,10 @@ const TAGS: &[(&str, &str)] = &[
     ("invites", "Links by which people come into a campaign; you send them, as this host sends no e-mail."),
     ("syncs", "One affiliate of one campaign on its way into one connection: what was sent, what was answered, what is next."),
     ("webhooks", "Where events are sent, signed by Standard Webhooks 1.0.0: endpoints, their secrets, and what became of each delivery."),
-    ("admin", "The operator's: organizations and their first keys. Needs a key of the operator; for any other there is nothing here."),
+    (
+        "admin",
+        "The operator's: organizations and their first keys, connectors and their versions. Needs a key of the operator; for any other there is nothing here.",
+    ),
 ];
 
 pub(super) fn described() -> Value {

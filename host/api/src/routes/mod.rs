@@ -11,8 +11,10 @@ mod invites;
 mod keys;
 mod oauth;
 mod people;
+mod replays;
 mod syncs;
 mod system;
+mod versions;
 mod webhooks;
 
 use axum::Json;
@@ -32,6 +34,8 @@ pub(crate) fn all(app: &App) -> OpenApiRouter<App> {
     let uploads = uploads.layer(DefaultBodyLimit::max(app.limits.file_bytes));
     let lists = OpenApiRouter::new().routes(routes!(invites::create_invites_from_file));
     let lists = lists.layer(DefaultBodyLimit::max(app.limits.list_bytes));
+    let connectors = OpenApiRouter::new().routes(routes!(versions::install_connector, versions::list_installed_connectors));
+    let connectors = connectors.layer(DefaultBodyLimit::max(app.limits.connector_bytes));
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(keys::get_organization, keys::update_organization))
         .routes(routes!(keys::create_api_key, keys::list_api_keys))
@@ -80,6 +84,17 @@ pub(crate) fn all(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(syncs::cancel_sync))
         .merge(uploads)
         .merge(lists)
+        .merge(connectors)
+        .routes(routes!(versions::list_refused_files))
+        .routes(routes!(versions::show_installed_connector, versions::uninstall_connector))
+        .routes(routes!(versions::roll_back_connector))
+        .routes(routes!(versions::set_connector_trial, versions::end_connector_trial))
+        .routes(routes!(versions::show_version, versions::remove_version))
+        .routes(routes!(versions::approve_version))
+        .routes(routes!(versions::activate_version))
+        .routes(routes!(replays::replay_sync))
+        .routes(routes!(replays::connector_journal))
+        .routes(routes!(replays::sync_journal))
         .routes(routes!(imports::get_import))
         .routes(routes!(imports::start_import))
         .routes(routes!(imports::cancel_import))

@@ -149,7 +149,8 @@ pub(crate) struct Connection {
     id: String,
     connector: String,
     name: String,
-    /// `live`, `needs_credentials`, `needs_preparation` (say yes with `POST .../prepare`) or `disconnected`.
+    /// `live`, `needs_credentials`, `needs_preparation` (say yes with `POST .../prepare`), `needs_connector` (the platform took the
+    /// integration off; syncs wait until it is back) or `disconnected`.
     state: String,
     /// Why it waits: the vendor's words about the credentials, or what must be made in the account.
     trouble: Option<String>,

@@ -13,8 +13,10 @@ pub(crate) mod keys;
 pub(crate) mod oauth;
 pub(crate) mod people;
 pub(crate) mod previews;
+pub(crate) mod replays;
 pub(crate) mod steps;
 pub(crate) mod syncs;
+pub(crate) mod versions;
 pub(crate) mod webhooks;
 
 use std::collections::BTreeMap;

@@ -127,12 +127,16 @@ fn servers(manifest: &Manifest, words: &[String]) -> Result<Loopback> {
 }
 
 fn today() -> String {
-    let now = i64::try_from(SystemClock.now_ms()).unwrap_or_default();
-    jiff::Timestamp::from_millisecond(now).map_or_else(|_| "1970-01-01".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
+    day(SystemClock.now_ms())
+}
+
+pub(super) fn day(ms: u64) -> String {
+    let at = i64::try_from(ms).unwrap_or_default();
+    jiff::Timestamp::from_millisecond(at).map_or_else(|_| "1970-01-01".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
 }
 
 /// Writes under a name that is free: `sync-new.recorded.json`, then `sync-new.recorded-2.json`. What an author has edited is never lost.
-fn write(dir: &Path, scenario: &str, text: &str) -> Result<PathBuf> {
+pub(super) fn write(dir: &Path, scenario: &str, text: &str) -> Result<PathBuf> {
     use std::io::Write as _;
     std::fs::create_dir_all(dir).with_context(|| format!("the folder {} cannot be made", dir.display()))?;
     for number in 1..1_000 {

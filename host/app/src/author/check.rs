@@ -8,7 +8,7 @@ use crm_conformance::{Folder, Suite, legend};
 
 use super::{File, note, runtime, say};
 
-pub(super) fn run(path: &Path, fixtures: &Path, allow_wasi: bool) -> Result<ExitCode> {
+pub(super) fn run(path: &Path, fixtures: Option<&Path>, allow_wasi: bool) -> Result<ExitCode> {
     let file = File::read(path)?;
     let folder = Folder::packed(&file.bytes, &file.shown, fixtures)?;
     let verdict = runtime()?.block_on(async {

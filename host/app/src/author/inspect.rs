@@ -14,11 +14,14 @@ pub(super) fn run(path: &Path, as_json: bool, allow_wasi: bool) -> Result<ExitCo
     let size = file.bytes.len();
     let outline = crm_pack::outline(&file.bytes).with_context(|| format!("{} is refused", file.shown))?;
     let imports: Vec<String> = outline.contract.iter().chain(&outline.wasi).cloned().collect();
+    let fixtures = crm_catalog::section::read_fixtures(&file.bytes).with_context(|| format!("{} is refused", file.shown))?;
+    let fixtures = fixtures.unwrap_or_default().len();
     let engine = file.engine(allow_wasi)?;
     let digest = runtime()?.block_on(engine.load(file.bytes)).with_context(|| format!("{} is refused", file.shown))?;
     let manifest = &file.manifest;
     if as_json {
-        let value = described(manifest, &digest.0, size, &file.embedded.wit_version, &imports);
+        let mut value = described(manifest, &digest.0, size, &file.embedded.wit_version, &imports);
+        value["fixtures"] = json!(fixtures);
         say(&serde_json::to_string_pretty(&value)?);
         return Ok(ExitCode::SUCCESS);
     }
@@ -26,6 +29,10 @@ pub(super) fn run(path: &Path, as_json: bool, allow_wasi: bool) -> Result<ExitCo
     say(&format!("{} {} ({}): {}", id.name, id.version, id.slug, id.pitch));
     say(&format!("digest      {}\nsize        {size} bytes\nWIT         {}", digest.0, file.embedded.wit_version));
     say(&format!("imports     {}", imports.join(", ")));
+    say(&match fixtures {
+        0 => "fixtures    none: a host that takes it can prove no more than its form".to_owned(),
+        packed => format!("fixtures    {packed}, which it must pass wherever it is taken"),
+    });
     for credential in &manifest.credentials {
         say(&format!("credential  {}", credential_line(credential)));
     }

@@ -5,10 +5,13 @@ mod args;
 mod attempt;
 mod check;
 mod credentials;
+mod fixture;
 mod inspect;
+mod journal;
 mod leaks;
 mod new;
 mod pack;
+mod replay;
 mod steps;
 
 use std::path::Path;
@@ -22,32 +25,35 @@ use crm_engine::Engine;
 
 pub(crate) use args::ConnectorCommand;
 
-use crate::wire;
+use crate::{operate, wire};
 
 pub(crate) fn run(command: ConnectorCommand) -> Result<ExitCode> {
     match command {
         ConnectorCommand::Inspect { file, json, allow_wasi } => inspect::run(&file, json, allow_wasi),
         ConnectorCommand::New { slug, name, sdk } => new::run(&slug, name.as_deref(), &sdk),
-        ConnectorCommand::Pack { file, manifest, output } => pack::run(&file, &manifest, &output),
-        ConnectorCommand::Check { file, fixtures, allow_wasi } => check::run(&file, &fixtures, allow_wasi),
+        ConnectorCommand::Pack { file, manifest, fixtures, output } => pack::run(&file, &manifest, fixtures.as_deref(), &output),
+        ConnectorCommand::Check { file, fixtures, allow_wasi } => check::run(&file, fixtures.as_deref(), allow_wasi),
         ConnectorCommand::Try(args) => attempt::run(&args),
+        ConnectorCommand::Replay(args) => replay::run(&args),
+        ConnectorCommand::Fixture(args) => fixture::run(&args),
         ConnectorCommand::Spec => {
             say(crm_conformance::spec::TEXT.trim_end());
             Ok(ExitCode::SUCCESS)
         }
+        ConnectorCommand::Operate(command) => operate::run(command),
     }
 }
 
 /// A connector file as it was read.
-struct File {
+pub(crate) struct File {
     shown: String,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     embedded: Embedded,
-    manifest: Manifest,
+    pub(crate) manifest: Manifest,
 }
 
 impl File {
-    fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let shown = path.display().to_string();
         let bytes = std::fs::read(path).with_context(|| format!("{shown} cannot be read"))?;
         let embedded = crm_catalog::section::read(&bytes).with_context(|| format!("{shown} is no connector file"))?;
@@ -64,17 +70,17 @@ impl File {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the async runtime cannot be started")
 }
 
 /// A line of output.
 #[expect(clippy::print_stdout, reason = "what an author asked for is the command's output")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 
 /// A line beside the output.
-fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     eprintln!("{line}");
 }

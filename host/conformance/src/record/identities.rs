@@ -69,8 +69,9 @@ impl Identities {
 
     fn person(&mut self, person: &Value) {
         let text = |key: &str| person.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
-        if let Some(email) = text("email") {
+        for email in [text("email"), text("previous_email")].into_iter().flatten() {
             self.emails_in(email);
+            self.misspelt(email);
         }
         let full: Vec<&str> = text("full").unwrap_or_default().split_whitespace().collect();
         // The pair of names that stands first is the person's, however the connector splits theirs.
@@ -127,6 +128,17 @@ impl Identities {
             },
             Value::Number(_) if kind(key) == Kind::Id => self.id(Some(value), SHORT_ID),
             _ => {}
+        }
+    }
+
+    /// What was typed for an address and is none stands for its person all the same.
+    fn misspelt(&mut self, email: &str) {
+        if email.is_empty() || !addresses(email).is_empty() {
+            return;
+        }
+        let invented = stand_ins::misspelt(email);
+        for real in [email.to_owned(), email.to_lowercase(), email.replace('@', "%40")] {
+            self.texts.insert(real.clone(), if real.contains("%40") { invented.replace('@', "%40") } else { invented.clone() });
         }
     }
 

@@ -72,3 +72,15 @@ fn a_real_address_that_is_left_is_found() {
     assert_eq!(identities.left_over(r#"{"a": "joe@shop.test"}"#).as_deref(), Some("joe@shop.test"));
     assert_eq!(identities.left_over(r#"{"a": "ann@example.com"}"#), None);
 }
+
+#[test]
+fn what_was_typed_for_an_address_and_is_none_is_replaced_by_something_as_wrong() {
+    let mut taken = taken();
+    taken.input["job"]["who"]["email"] = json!("Maria.Garcia@@shoptest");
+    let heard = answered(json!({ "error": "maria.garcia@@shoptest is not valid", "link": "/c?mail=Maria.Garcia%40%40shoptest" }));
+    let mut identities = Identities::default();
+    identities.learn(&taken, std::slice::from_ref(&heard), &manifest());
+    assert_eq!(identities.input(&taken.input)["job"]["who"]["email"], "ann.example@@example");
+    let body = identities.heard(heard, &taken.function).answer.expect("answered").body;
+    assert_eq!(body, json!({ "error": "ann.example@@example is not valid", "link": "/c?mail=ann.example%40%40example" }));
+}

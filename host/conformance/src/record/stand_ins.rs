@@ -20,6 +20,23 @@ pub(super) fn email(number: usize) -> String {
     }
 }
 
+/// Something that is as little an address as this: its words are replaced, what stands between them is kept.
+pub(super) fn misspelt(email: &str) -> String {
+    let mut words = ["ann"].into_iter().chain(std::iter::repeat("example"));
+    let mut out = String::new();
+    let mut inside = false;
+    for c in email.chars() {
+        let word = c.is_alphanumeric();
+        if !word {
+            out.push(c);
+        } else if !inside {
+            out.push_str(words.next().unwrap_or_default());
+        }
+        inside = word;
+    }
+    out
+}
+
 pub(super) fn first(number: usize) -> String {
     PEOPLE.get(number).map_or_else(|| format!("Person{}", number + 1), |(first, _)| (*first).to_owned())
 }

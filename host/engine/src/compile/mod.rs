@@ -12,8 +12,10 @@ pub use worker::compile_worker;
 const MEMORY: u64 = 1_500_000_000;
 /// CPU seconds of the worker.
 const CPU_S: u64 = 10;
-/// Wall seconds that the worker gets.
-const WALL_S: u64 = 15;
+/// Wall seconds that the worker gets. Far more than its CPU seconds: it stands back while syncs want the machine.
+const WALL_S: u64 = 60;
+/// How far it stands back: an install may take longer, a merchant's sync may not.
+const NICE: i32 = 10;
 /// Bytes of compiled code. Cranelift makes 2 to 4 bytes of one; a memory image adds at most 16 MiB per module.
 pub(crate) const MAX_CODE: u64 = 48 << 20;
 /// The worker's exit code when it refuses; the reason is on its stderr.

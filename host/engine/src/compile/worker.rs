@@ -3,9 +3,9 @@
 
 use std::io::{stderr, stdin, stdout};
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, nice, setrlimit};
 
-use super::{CPU_S, MEMORY, REFUSED, frame};
+use super::{CPU_S, MEMORY, NICE, REFUSED, frame};
 use crate::config;
 
 /// Larger inputs are refused unread; the host's own limit is far below.
@@ -47,5 +47,7 @@ fn bind() -> Result<(), String> {
         setrlimit(what, Rlimit { current: Some(current), maximum: Some(maximum) })
             .map_err(|e| format!("protocol: no limit can be set: {e}"))?;
     }
+    // Where this is forbidden, compiling takes its share like everybody.
+    let _stands_back = nice(NICE).is_ok();
     Ok(())
 }

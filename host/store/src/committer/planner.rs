@@ -327,6 +327,7 @@ impl Planner {
             ended: now.max(claimed),
             outcome: Outcome::Interrupted,
             log: Vec::new(),
+            asked: None,
         };
         self.stage.put(keys::attempt(id, attempt.number), &attempt)?;
         self.settle(job, None)

@@ -176,6 +176,7 @@ pub async fn what_is_known_of_a_contact_is_handed_to_the_next_job(factory: &dyn 
         ended: 6,
         outcome: Outcome::Ended(Ending::Failed(Error::Permanent(told))),
         log: vec!["l".into()],
+        asked: None,
     };
     // Kept even though the job failed.
     let finish = Finish { attempt: Some(attempt.clone()), known: Some(known.clone()), ..finished(&first, JobState::Failed, 6) };

@@ -136,6 +136,7 @@ async fn lived(store: &dyn Store) -> Vec<String> {
             ended: 6,
             outcome: Outcome::Interrupted,
             log: vec!["l".repeat(9_000)],
+            asked: Some(Box::new(super::asked(claim))),
         };
         let known = Some(Known { contact_id: Some(format!("{n}")), ..Known::default() });
         store.finish("con_1", claim.epoch, Finish { attempt: Some(attempt), known, ..finished(claim, state, 6) }).await.unwrap();

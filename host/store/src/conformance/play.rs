@@ -316,6 +316,7 @@ fn a_finish(claim: &Claim, end: End, attempt: bool, known: bool, now: u64) -> Fi
         ended: now,
         outcome: Outcome::Ended(Ending::Failed(Error::Retryable(told))),
         log: vec!["a line".into()],
+        asked: Some(Box::new(super::asked(claim))),
     });
     let known = known.then(|| Known { contact_id: Some(format!("{now}")), tags: vec!["tag".into()], memo: None });
     Finish { job, attempt, known, jobs: Vec::new() }

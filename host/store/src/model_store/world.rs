@@ -222,6 +222,7 @@ impl World {
             ended: now.max(kept.claimed),
             outcome: Outcome::Interrupted,
             log: Vec::new(),
+            asked: None,
         };
         self.attempts.insert((id.to_owned(), attempt.number), attempt);
         self.settle(job);

@@ -216,6 +216,9 @@ fn kind_byte(kind: Kind) -> u8 {
         Kind::WebhookEndpoint => 13,
         Kind::Audit => 14,
         Kind::OperatorKey => 15,
+        Kind::Release => 16,
+        Kind::Line => 17,
+        Kind::RefusedFile => 18,
     }
 }
 
@@ -236,6 +239,9 @@ pub(crate) fn kind_of(byte: u8) -> Option<Kind> {
         13 => Kind::WebhookEndpoint,
         14 => Kind::Audit,
         15 => Kind::OperatorKey,
+        16 => Kind::Release,
+        17 => Kind::Line,
+        18 => Kind::RefusedFile,
         _ => return None,
     })
 }

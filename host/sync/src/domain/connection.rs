@@ -13,6 +13,8 @@ pub enum ConnectionState {
     NeedsCredentials,
     /// Something must be made in the merchant's account first; jobs are parked until the merchant says yes (`prepare`).
     NeedsPreparation,
+    /// The platform took its connector off the host; jobs are parked until it is back.
+    NeedsConnector,
     Disconnected,
 }
 

@@ -31,7 +31,8 @@ pub(crate) async fn page(
     cursor: Option<String>,
 ) -> Result<Page, ServiceError> {
     let (digest, manifest) = context
-        .version_of(connection)
+        .version_for(connection)
+        .await
         .ok_or_else(|| ServiceError::conflict("connector_not_loaded", "the connector of this connection is not loaded at the moment"))?;
     if let Some(parent) = &picker.depends_on
         && find(&connection.picked, parent).is_none()

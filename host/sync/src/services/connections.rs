@@ -136,7 +136,8 @@ pub(crate) async fn usable(
         return Err(ServiceError::conflict("disconnected", "this connection is disconnected; connect anew"));
     }
     let (digest, manifest) = context
-        .version_of(&connection.value)
+        .version_for(&connection.value)
+        .await
         .ok_or_else(|| ServiceError::conflict("connector_not_loaded", "the connector of this connection is not loaded at the moment"))?;
     Ok((connection, digest, manifest))
 }

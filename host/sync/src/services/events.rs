@@ -51,14 +51,15 @@ pub enum ConnectionEvent {
 }
 
 impl Event {
-    /// What a connection's new state is worth telling. One that is to be prepared first has no event of its own; its way back has.
+    /// What a connection's new state is worth telling. One that is to be prepared first, or whose connector is gone, has no event of its own;
+    /// its way back has.
     pub(crate) fn of_connection(before: ConnectionState, connection: &Connection) -> Option<Self> {
         let what = match (before, connection.state) {
             (before, now) if before == now => return None,
             (_, ConnectionState::NeedsCredentials) => ConnectionEvent::NeedsCredentials,
             (_, ConnectionState::Live) => ConnectionEvent::Restored,
             (_, ConnectionState::Disconnected) => ConnectionEvent::Disconnected,
-            (_, ConnectionState::NeedsPreparation) => return None,
+            (_, ConnectionState::NeedsPreparation | ConnectionState::NeedsConnector) => return None,
         };
         Some(Self::Connection { what, connection: Box::new(connection.clone()) })
     }

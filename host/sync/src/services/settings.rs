@@ -6,7 +6,7 @@ use crm_catalog::model::{Manifest, Picker};
 use crm_contract::types::{Choice, Pair, find};
 
 use super::connections::{merged, usable};
-use super::{ServiceError, Versioned, audit, choices, fields, form, records};
+use super::{ServiceError, Versioned, audit, choices, fields, form, records, releases};
 use crate::context::Context;
 use crate::domain::{AffiliateStatus, Connection, FieldMapping, FieldSource};
 
@@ -71,10 +71,10 @@ async fn try_update(
         connection.untag_on = AffiliateStatus::ALL.into_iter().filter(|s| statuses.contains(s)).collect();
     }
     if let Some(pinned) = &change.pinned {
-        let loaded =
-            |digest: &String| context.guests.loaded().iter().any(|(d, m)| &d.0 == digest && m.connector.slug == connection.connector);
-        if pinned.as_ref().is_some_and(|digest| !loaded(digest)) {
-            return Err(ServiceError::invalid("pinned", "no loaded version of this connector has this digest"));
+        if let Some(digest) = pinned
+            && !releases::pinnable(context, &connection.connector, digest).await?
+        {
+            return Err(ServiceError::invalid("pinned", "no version of this connector that may run has this digest"));
         }
         connection.pinned.clone_from(pinned);
     }

@@ -173,7 +173,7 @@ pub async fn get(context: &Context, organization: &str, id: &str) -> Result<Sync
     Ok(SyncDetail { job, attempts, steps })
 }
 
-async fn job(context: &Context, organization: &str, id: &str) -> Result<Job, ServiceError> {
+pub(super) async fn job(context: &Context, organization: &str, id: &str) -> Result<Job, ServiceError> {
     if !super::records::plausible(id) {
         return Err(ServiceError::NotFound("sync"));
     }
@@ -192,6 +192,10 @@ pub async fn retry(context: &Context, organization: &str, id: &str, mode: RetryM
                 ConnectionState::NeedsPreparation => {
                     let message = "the connection's account must be prepared first; its syncs go on by themselves then";
                     ServiceError::conflict("needs_preparation", message)
+                }
+                ConnectionState::NeedsConnector => {
+                    let message = "the platform has taken this integration off; its syncs go on by themselves when it is back";
+                    ServiceError::conflict("needs_connector", message)
                 }
                 _ => {
                     let message = "the connection needs new credentials first; its syncs go on by themselves then";

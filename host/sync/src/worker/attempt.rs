@@ -3,16 +3,12 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use crm_catalog::model::Stage;
-use crm_contract::ports::{CREDENTIALS_REFUSED, GuestFault, Mode, Outbound};
-use crm_contract::types::{
-    Answer, Ending, Error, Invocation, Job as GuestJob, Known, Refusal, Request, Response, Told, Trouble, Unanswered,
-};
+use crm_contract::ports::{GuestFault, Mode};
+use crm_contract::types::{Answer, Ending, Error, Invocation, Job as GuestJob, Known, Refusal, Told, Trouble};
 use crm_store::StoreError;
-use crm_store::model::{Attempt, Claim, Finish, Job, JobState, Kind, NewJob, Outcome, Purpose, Put, RecordKey};
+use crm_store::model::{Asked, Attempt, Claim, Finish, Job, JobState, Kind, NewJob, Outcome, Purpose, Put, RecordKey, UNUSABLE};
 use futures_util::FutureExt as _;
-use parking_lot::Mutex;
 
 use super::decide::{Decision, End, Park, decide};
 use super::deliver;
@@ -20,12 +16,14 @@ use super::journal::AttemptJournal;
 use super::lanes::{Lanes, Version, guest_connection, is_gone, scope};
 use super::prepare::Preparing;
 use super::present::{self, Tags};
+use super::watched::{Seen, Watched};
 use crate::context::{Context, LoadError};
 use crate::domain::{Connection, ConnectionState, Override, override_id};
 use crate::fit::{Fitted, fit};
 use crate::loose::MemoryLog;
 use crate::services::events::{self, Event};
 use crate::services::overrides::{self, scope_of};
+use crate::services::releases;
 
 /// What the workers share.
 pub(super) struct Shared {
@@ -43,11 +41,12 @@ struct Ran {
     log: Vec<String>,
     scope: Option<crm_contract::ports::Scope>,
     version: Option<Version>,
+    asked: Option<Box<Asked>>,
 }
 
 impl Ran {
     fn host(end: End) -> Self {
-        Self { end, known: None, failed_step: None, saw_unknown: false, log: Vec::new(), scope: None, version: None }
+        Self { end, known: None, failed_step: None, saw_unknown: false, log: Vec::new(), scope: None, version: None, asked: None }
     }
 }
 
@@ -79,7 +78,14 @@ async fn attempt(shared: &Shared, mut claim: Claim) -> Result<(), StoreError> {
         Ok(None) => (Ran::host(End::Gone), None),
         Ok(Some(connection)) if is_gone(&connection) => (Ran::host(End::Gone), Some(connection)),
         Ok(Some(connection)) => match effective(context, &claim, connection).await {
-            Ok(Some(connection)) => (execute(shared, &mut claim, connection.clone(), number).await, Some(connection)),
+            Ok(Some(connection)) => {
+                let mut ran = execute(shared, &mut claim, connection.clone(), number).await;
+                // Its version was swapped away between the look and the run. Nothing was started: the present one does it.
+                if matches!(ran.end, End::Fault(GuestFault::NotLoaded(_))) {
+                    ran = execute(shared, &mut claim, connection.clone(), number).await;
+                }
+                (ran, Some(connection))
+            }
             Ok(None) => (Ran::host(End::Gone), None),
             Err(error) => (Ran::host(End::Host(error.to_string())), None),
         },
@@ -92,7 +98,11 @@ async fn attempt(shared: &Shared, mut claim: Claim) -> Result<(), StoreError> {
     let later = ran.version.as_ref().and_then(|(_, m)| m.later.as_ref());
     let jitter = rand::random_range(-1.0..=1.0);
     let decision = decide(job, ran.end.clone(), later, &context.config, now, jitter);
-    let attempt = ran.version.as_ref().and_then(|version| attempt_row(&claim, number, started, now, &ran.end, version, ran.log));
+    let attempt = ran.version.as_ref().and_then(|version| attempt_row(&claim, number, started, now, &ran.end, version));
+    let attempt = attempt.map(|row| Attempt { log: ran.log, asked: ran.asked, ..row });
+    if let Some(attempt) = &attempt {
+        releases::tally(context, attempt).await;
+    }
     settle(shared, &claim, decision, attempt, ran.known, ran.scope, connection.zip(ran.version)).await
 }
 
@@ -110,7 +120,7 @@ async fn effective(context: &Context, claim: &Claim, connection: Arc<Connection>
 /// Prepares if need be, then runs the export.
 async fn execute(shared: &Shared, claim: &mut Claim, connection: Arc<Connection>, number: u32) -> Ran {
     let context = &shared.context;
-    let Some(version) = context.version_of(&connection) else {
+    let Some(version) = context.version_for(&connection).await else {
         return Ran::host(End::Host(format!("no version of connector {} is loaded", connection.connector)));
     };
     let Tags { all, clear } = match present::look(context, claim, &connection).await {
@@ -147,10 +157,13 @@ async fn execute(shared: &Shared, claim: &mut Claim, connection: Arc<Connection>
         claim.steps.clone(),
     ));
     let log = Arc::new(MemoryLog::default());
-    let outbound = Arc::new(Watched {
-        inner: context.gateway.open(scope.clone(), Mode::Live, journal.clone()),
-        credentials: Mutex::default(),
-        last: Mutex::default(),
+    let outbound = Watched::new(context.gateway.open(scope.clone(), Mode::Live, journal.clone()), journal.clone());
+    let mut asked = Box::new(Asked {
+        account: scope.account.clone(),
+        choice: scope.choice.clone(),
+        after_unknown: scope.after_unknown,
+        resumed: !claim.steps.is_empty(),
+        ..Asked::new(invocation.clone())
     });
     let answer = context.guests.call(&version.0, invocation, outbound.clone(), log.clone()).await;
     let (end, learnt) = match answer {
@@ -158,8 +171,9 @@ async fn execute(shared: &Shared, claim: &mut Claim, connection: Arc<Connection>
         Ok(_) => (End::Fault(GuestFault::Trapped("the connector answered another function".into())), None),
         Err(fault) => (End::Fault(fault), None),
     };
-    let refused = outbound.credentials.lock().take();
-    let end = match (end, refused) {
+    let Seen { credentials, last, unkept } = outbound.take();
+    asked.unkept = unkept;
+    let end = match (end, credentials) {
         // The guest cannot know why egress refused; this is the host's own finding, and it is the merchant who must act.
         (End::Ended(Ending::Failed(_)), Some(text)) => {
             let told = Told { code: "credentials".into(), text };
@@ -172,12 +186,11 @@ async fn execute(shared: &Shared, claim: &mut Claim, connection: Arc<Connection>
         (end, _) => end,
     };
     let gave_up = matches!(end, End::Ended(Ending::Failed(_)) | End::Fault(_));
-    let last = outbound.last.lock().take();
-    if gave_up
-        && last.as_ref().is_some_and(|(_, answered)| *answered)
-        && let Err(error) = journal.disown_last().await
-    {
-        tracing::warn!(job = claim.job.new.id, %error, "an unusable answer could not be marked");
+    if gave_up && last.as_ref().is_some_and(|(_, answered)| *answered) {
+        match journal.disown_last().await {
+            Ok(unusable) => asked.unusable = unusable.filter(|answer| answer.body.len() <= UNUSABLE),
+            Err(error) => tracing::warn!(job = claim.job.new.id, %error, "an unusable answer could not be marked"),
+        }
     }
     let lines = std::mem::take(&mut *log.lines.lock());
     // Under its new address the contact is known from now on, also where nothing else was learnt: done, or perhaps done.
@@ -190,29 +203,7 @@ async fn execute(shared: &Shared, claim: &mut Claim, connection: Arc<Connection>
         log: lines,
         scope: Some(scope),
         version: Some(version),
-    }
-}
-
-/// The way out, watched for credentials that egress itself cannot use.
-struct Watched {
-    inner: Arc<dyn Outbound>,
-    credentials: Mutex<Option<String>>,
-    /// The call made last, and whether it was answered.
-    last: Mutex<Option<(String, bool)>>,
-}
-
-#[async_trait]
-impl Outbound for Watched {
-    async fn send(&self, request: Request) -> Result<Response, Unanswered> {
-        let call = request.call.clone();
-        let answer = self.inner.send(request).await;
-        *self.last.lock() = Some((call, answer.is_ok()));
-        if let Err(Unanswered::Refused(text)) = &answer
-            && let Some(why) = text.strip_prefix(CREDENTIALS_REFUSED)
-        {
-            *self.credentials.lock() = Some(why.to_owned());
-        }
-        answer
+        asked: Some(asked),
     }
 }
 
@@ -229,7 +220,7 @@ fn guest_job(job: &Job, connection: &Connection, known: &Known, fitted: &Fitted)
     }
 }
 
-fn attempt_row(claim: &Claim, number: u32, started: u64, ended: u64, end: &End, version: &Version, log: Vec<String>) -> Option<Attempt> {
+fn attempt_row(claim: &Claim, number: u32, started: u64, ended: u64, end: &End, version: &Version) -> Option<Attempt> {
     let outcome = match end {
         End::Ended(ending) => Outcome::Ended(ending.clone()),
         End::Fault(fault) => Outcome::Fault(fault.clone()),
@@ -244,7 +235,8 @@ fn attempt_row(claim: &Claim, number: u32, started: u64, ended: u64, end: &End, 
         started,
         ended,
         outcome,
-        log,
+        log: Vec::new(),
+        asked: None,
     })
 }
 

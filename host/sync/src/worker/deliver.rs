@@ -122,6 +122,7 @@ fn attempt_row(job: &Job, started: u64, ended: u64, outcome: &DeliveryOutcome) -
         ended,
         outcome,
         log: Vec::new(),
+        asked: None,
     }
 }
 

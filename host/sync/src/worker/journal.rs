@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use async_trait::async_trait;
 use crm_catalog::model::Effect;
 use crm_contract::ports::{Clock, Journal, JournalError, Recall, ShownRequest, StepKey, StepOutcome, StepRecord};
-use crm_contract::types::Unanswered;
+use crm_contract::types::{Response, Unanswered};
 use crm_store::model::{KeptStep, Step};
 use crm_store::{Store, StoreError};
 use parking_lot::Mutex;
@@ -77,17 +77,30 @@ impl AttemptJournal {
     }
 
     /// The attempt failed right after an answer that looked good: the connector could not use it (a garbled body with status 200).
-    /// Such an answer must not be handed out again, or every later attempt would fail on it. A `write` becomes an unknown outcome.
-    pub(super) async fn disown_last(&self) -> Result<(), JournalError> {
-        let Some((number, mut step)) = self.last.lock().take().filter(|(_, step)| step.good) else { return Ok(()) };
-        let kept = match step.effect {
-            Effect::Write => KeptStep::Intent { key: step.key, request: step.request, at: step.at },
+    /// Such an answer must not be handed out again, or every later attempt would fail on it. A `write` becomes an unknown outcome; its
+    /// answer, which the step then no longer holds, is handed back.
+    pub(super) async fn disown_last(&self) -> Result<Option<Response>, JournalError> {
+        let Some((number, mut step)) = self.last.lock().take().filter(|(_, step)| step.good) else { return Ok(None) };
+        let (kept, answer) = match step.effect {
+            Effect::Write => {
+                let answer = match step.outcome {
+                    StepOutcome::Answered(response) => Some(response),
+                    StepOutcome::Unanswered(_) => None,
+                };
+                (KeptStep::Intent { key: step.key, request: step.request, at: step.at }, answer)
+            }
             Effect::Read | Effect::Idempotent => {
                 step.good = false;
-                KeptStep::Done(step)
+                (KeptStep::Done(step), None)
             }
         };
-        self.keep(number, kept, false).await
+        self.keep(number, kept, false).await?;
+        Ok(answer)
+    }
+
+    /// How many steps this attempt has left so far, announced ones included.
+    pub(super) fn left(&self) -> u32 {
+        self.next.load(Ordering::Relaxed) - 1
     }
 
     async fn keep(&self, number: u32, kept: KeptStep, durable: bool) -> Result<(), JournalError> {

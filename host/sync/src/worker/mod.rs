@@ -11,5 +11,6 @@ mod journal;
 mod lanes;
 mod prepare;
 mod present;
+mod watched;
 
 pub use dispatcher::{Workers, WorkersGone};

@@ -3,6 +3,7 @@
 mod affiliate_table;
 mod apply;
 mod apply_says_nothing;
+mod connector_versions;
 mod conventions;
 mod csv_imports;
 mod doors;

@@ -64,6 +64,7 @@ async fn finished_jobs_of_every_lane_go_with_their_journals_and_nothing_unfinish
             ended: now,
             outcome: Outcome::Interrupted,
             log: vec!["a line".into()],
+            asked: None,
         };
         let state = if ends { JobState::Succeeded } else { JobState::Retrying };
         let job = Job { state, due: u64::MAX, attempts: 1, updated: world.ctx.now(), ..claim.job };

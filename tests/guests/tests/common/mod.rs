@@ -1,6 +1,8 @@
 //! The engine as these tests use it: the product's limits, and a child process that compiles.
 #![allow(dead_code, unreachable_pub, reason = "every test file uses a part of it")]
 
+pub mod made;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -49,11 +49,13 @@ pub(crate) const ROOMS: &[Room] = &[
             "crm-web",
             "crm-conformance",
             "crm-pack",
+            "crm-registry",
         ],
         not_directly: &["sled", "wasmtime"],
         never: &[],
     },
     Room { name: "crm-pack", may: &["crm-catalog"], not_directly: &[], never: &["tokio", "reqwest", "hyper", "axum", "sled", "wasmtime"] },
+    Room { name: "crm-registry", may: &[], not_directly: &[], never: &["axum", "sled", "wasmtime"] },
     Room {
         name: "crm-conformance",
         may: &["crm-contract", "crm-catalog", "crm-engine", "crm-egress", "crm-pack"],

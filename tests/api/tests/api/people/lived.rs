@@ -44,6 +44,7 @@ pub(super) async fn ran(world: &World, lane: &str, state: JobState) -> anyhow::R
         ended: now,
         outcome: Outcome::Ended(Ending::Done(success)),
         log: vec![format!("saved {who}")],
+        asked: None,
     };
     let job = Job { state, attempts: number, due: now + 3_600_000, updated: now, ..claim.job };
     let known = Known { contact_id: Some("77".into()), tags: vec!["Rekomi affiliate".into()], memo: Some(who) };

@@ -83,5 +83,9 @@ async fn a_file_of_an_install_that_broke_off_is_swept_and_a_lost_one_falls_back(
     let started = host.restart().await?;
     assert_eq!((started.loaded, started.refused, started.swept), (1, 1, 1));
     assert_eq!(host.active().as_deref(), Some("1.0.0"), "the one before it serves");
+    let again = host.install(&version("1.0.1")).await?;
+    assert!(again.known && again.active);
+    assert_eq!(host.active().as_deref(), Some("1.0.1"), "the file is back, and so is what the record says");
+    assert_eq!(host.restart().await?.refused, 0);
     Ok(())
 }

@@ -75,6 +75,19 @@ async fn an_older_number_is_kept_ready_and_never_made_active_by_itself() -> Resu
 }
 
 #[tokio::test(start_paused = true)]
+async fn versions_that_come_at_the_same_time_are_taken_one_after_the_other() -> Result<()> {
+    let host = Host::new()?;
+    let files = [version("1.0.0"), version("1.0.1"), version("1.0.2"), version("1.0.3")];
+    let [a, b, c, d] = &files;
+    let (a, b, c, d) = tokio::join!(host.install(a), host.install(b), host.install(c), host.install(d));
+    assert!(a?.active && b?.active && c?.active && d?.active, "each in its turn");
+    assert_eq!(host.active().as_deref(), Some("1.0.3"));
+    let again = tokio::join!(host.install(&files[3]), host.install(&files[3]));
+    assert!(again.0?.known && again.1?.known);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_number_stands_for_one_file() -> Result<()> {
     let host = Host::new()?;
     host.install(&version("1.0.0")).await?;

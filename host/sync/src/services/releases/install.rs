@@ -96,6 +96,7 @@ async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<
     let signer = shelf.trust.check(&intake.file, &intake.source, intake.signature.as_deref());
     let signer = signer.map_err(|error| No::at("signature", ServiceError::invalid("signature", error.to_string())))?;
     if let Some(known) = known(context, digest).await? {
+        restore(context, digest, intake, &known).await?;
         return Ok(known);
     }
     let loaded_before = context.guests.manifest(digest).is_some();
@@ -145,6 +146,8 @@ async fn take_in(context: &Context, digest: &Digest, intake: &Intake) -> Result<
     };
     let active = intake.activate && !waits && !older;
     shelf.keep(digest, &intake.file).await?;
+    // A swap since it was proved may have taken it out of memory again.
+    shelf.wake(digest, context.guests.as_ref()).await?;
     let details = [("connector", release.connector.clone()), ("version", release.version.clone())];
     let mut puts = vec![records::put(&release, 0)?, audit::entry(context, "", "connector.installed", &release.id, &details)?];
     let mut line = current;
@@ -189,6 +192,20 @@ async fn known(context: &Context, digest: &Digest) -> Result<Option<Installed>, 
     };
     let active = line(context, &release.connector).await?.value.active.as_deref() == Some(&release.id);
     Ok(Some(Installed { release, active, known: true }))
+}
+
+/// A version on record whose file was lost (a backup holds records and no files) is whole again when the file comes.
+async fn restore(context: &Context, digest: &Digest, intake: &Intake, known: &Installed) -> Result<(), ServiceError> {
+    let shelf = context.shelf()?;
+    let _turn = shelf.turn().await;
+    shelf.keep(digest, &intake.file).await?;
+    let serves = context.guests.active(&known.release.connector).is_some_and(|(active, _)| active == *digest);
+    if known.active && !serves {
+        shelf.wake(digest, context.guests.as_ref()).await?;
+        swap::follow(context, &line(context, &known.release.connector).await?.value)?;
+        tracing::info!(connector = known.release.connector, digest = digest.0, "the active version serves again");
+    }
+    Ok(())
 }
 
 fn is_older(new: &str, active: &str) -> bool {

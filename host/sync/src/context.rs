@@ -164,15 +164,21 @@ impl Context {
     /// The version a connection runs: its pin, else the one it tries, else the active one. `None` also where a pinned version is not in
     /// memory: [`Self::version_for`] brings it there.
     pub fn version_of(&self, connection: &Connection) -> Option<(Digest, Arc<Manifest>)> {
-        let exact = |digest: Digest| self.guests.manifest(&digest).map(|m| (digest, m));
+        let trial = self.releases.as_ref().filter(|_| connection.pinned.is_none()).and_then(|shelf| shelf.trial(&connection.connector));
+        let tried = trial.and_then(|trial| trial.takes(&connection.id)).and_then(|digest| self.exactly(digest));
+        tried.or_else(|| self.steady_version(connection))
+    }
+
+    /// The version a connection runs where it tries none: its pin, else the active one.
+    pub(crate) fn steady_version(&self, connection: &Connection) -> Option<(Digest, Arc<Manifest>)> {
         match &connection.pinned {
-            Some(pin) => exact(Digest(pin.clone())),
-            None => {
-                let trial = self.releases.as_ref().and_then(|shelf| shelf.trial(&connection.connector));
-                let tried = trial.and_then(|trial| trial.takes(&connection.id)).and_then(exact);
-                tried.or_else(|| self.guests.active(&connection.connector))
-            }
+            Some(pin) => self.exactly(Digest(pin.clone())),
+            None => self.guests.active(&connection.connector),
         }
+    }
+
+    fn exactly(&self, digest: Digest) -> Option<(Digest, Arc<Manifest>)> {
+        self.guests.manifest(&digest).map(|manifest| (digest, manifest))
     }
 
     /// The same, loaded first if it was not in memory.

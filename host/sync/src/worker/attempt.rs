@@ -120,7 +120,10 @@ async fn effective(context: &Context, claim: &Claim, connection: Arc<Connection>
 /// Prepares if need be, then runs the export.
 async fn execute(shared: &Shared, claim: &mut Claim, connection: Arc<Connection>, number: u32) -> Ran {
     let context = &shared.context;
-    let Some(version) = context.version_for(&connection).await else {
+    let version = context.version_for(&connection).await;
+    // A job that was stopped once tries no version any more: a trial must not be what makes it fail.
+    let version = if claim.job.faults == 0 { version } else { context.steady_version(&connection).or(version) };
+    let Some(version) = version else {
         return Ran::host(End::Host(format!("no version of connector {} is loaded", connection.connector)));
     };
     let Tags { all, clear } = match present::look(context, claim, &connection).await {

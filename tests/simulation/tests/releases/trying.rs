@@ -69,6 +69,18 @@ async fn a_trial_that_fails_more_often_ends_by_itself_and_nothing_is_lost() -> R
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_a_trial_stopped_goes_on_with_the_active_version() -> Result<()> {
+    let (mut host, order) = host("1.1.666").await?;
+    // Never judged: the trial goes on for ever.
+    releases::set_canary(host.context(), "acme", CanaryOrder { attempts: u32::MAX, ..order }).await?;
+    work(&mut host, 5).await?;
+    let counts = host.world.counts(None).await;
+    assert_eq!((counts.succeeded, counts.failed), (5 * LANES as u64, 0), "{counts:?}");
+    assert!(host.ran("1.1.666") > 0 && releases::one(host.context(), "acme").await?.canary.is_some());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn promoting_ends_the_trial_and_so_does_rolling_back() -> Result<()> {
     let (host, order) = host("1.1.0").await?;
     releases::set_canary(host.context(), "acme", order.clone()).await?;
